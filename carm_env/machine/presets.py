@@ -1,0 +1,1 @@
+"""Device presets. Angles and travels from reference sources named beside them; speeds are estimates [E]."""

@@ -1,0 +1,95 @@
+"""What a patient is to the simulator: a CT, points in it, and what the record says of the person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+F64 = NDArray[np.float64]
+
+LANDMARKS: tuple[str, ...] = (
+    "skull",
+    "right_humeral_head",
+    "left_humeral_head",
+    "right_scapula",
+    "left_scapula",
+    "right_elbow",
+    "left_elbow",
+    "right_wrist",
+    "left_wrist",
+    "T1",
+    "carina",
+    "right_hemidiaphragm",
+    "left_hemidiaphragm",
+    "T12",
+    "L5",
+    "right_iliac_crest",
+    "left_iliac_crest",
+    "pubic_symphysis",
+    "right_femoral_head",
+    "left_femoral_head",
+)
+"""The 20 landmarks in the seed paper's order; stored ids are 1-based, array indices 0-based."""
+
+
+@dataclass(frozen=True)
+class Demographics:
+    """What the record says; ``None`` where it is silent."""
+
+    sex: Literal["F", "M"] | None = None
+    age_years: float | None = None
+    height_cm: float | None = None
+    weight_kg: float | None = None
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A CT: ``hu`` int16 [X, Y, Z], ``affine`` [4, 4] from voxel indices (centres) to LPS millimetres.
+
+    Readers deliver index axes that point roughly along +x, +y, +z (patient left, posterior, head).
+    """
+
+    hu: NDArray[np.int16]
+    affine: F64
+
+    @cached_property
+    def inverse_affine(self) -> F64:
+        """LPS millimetres to voxel indices, [4, 4]."""
+        return np.linalg.inv(self.affine)
+
+    @property
+    def spacing_mm(self) -> F64:
+        """Voxel size along the index axes, [3]."""
+        return np.linalg.norm(self.affine[:3, :3], axis=0)
+
+    def to_index(self, points_mm: ArrayLike) -> F64:
+        """Continuous voxel indices of LPS points, [..., 3]."""
+        return np.asarray(points_mm, float) @ self.inverse_affine[:3, :3].T + self.inverse_affine[:3, 3]
+
+    def to_mm(self, index: ArrayLike) -> F64:
+        """LPS millimetres of continuous voxel indices, [..., 3]."""
+        return np.asarray(index, float) @ self.affine[:3, :3].T + self.affine[:3, 3]
+
+    def z_range_mm(self) -> tuple[float, float]:
+        """Lowest and highest slice centre along the axis of the body, LPS z."""
+        ends = self.to_mm([[0, 0, 0], [0, 0, self.hu.shape[2] - 1]])[:, 2]
+        return float(ends.min()), float(ends.max())
+
+
+@dataclass(frozen=True, eq=False)
+class Patient:
+    """A CT with landmarks and targets (LPS mm, [3] each; missing ones absent) and demographics.
+
+    ``id`` is unique to the content and safe to log (no patient identifiers): renderers and caches key on it.
+    """
+
+    id: str
+    volume: Volume
+    landmarks: dict[str, F64] = field(default_factory=dict)
+    targets: dict[str, F64] = field(default_factory=dict)
+    demographics: Demographics = field(default_factory=Demographics)
+    meta: dict[str, Any] = field(default_factory=dict)
