@@ -1,0 +1,83 @@
+"""Settings of the simulator: plain data, so that an environment spec can be written as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from carm_env.errors import CarmError
+
+DT_S = 2.0 / 15.0
+"""Length of a control step; 7.5 pulses/s is one exposure a step."""
+
+TASKS: tuple[str, ...] = ("pelvis_to_head", "pelvis_to_head_2d", "landmark_reach")
+
+
+@dataclass(frozen=True)
+class SimConfig:
+    """Everything that a simulator needs to know, apart from seeds.
+
+    Attributes:
+        task: one of ``TASKS``.
+        patient: ``phantom`` (one drawn per episode), ``phantom:SEED``, or the path of a NIfTI CT.
+        device: name of a device preset; ``device_overrides`` replaces single values of it.
+        renderer: name of a renderer.
+        perception: name of a localiser; ``perception_args`` are its keyword arguments.
+        exposure_control: ``prepulse``, ``lagged`` or ``ideal``.
+        pulse_rate_hz: at most one of 15, 7.5, 7.5/2, 7.5/3, ... pulses a second.
+        estimate_latency_s: episode time that a step with an estimate costs.
+        policy_latency_s: episode time that every decision costs.
+        target_mm: target in patient LPS mm instead of the task's own.
+        phantom_pool: number of phantoms that ``patient=phantom`` draws from.
+        image_pixels: side of the square frames.
+    """
+
+    task: str = "pelvis_to_head"
+    patient: str = "phantom"
+    device: str = "artis_biplane"
+    device_overrides: Mapping[str, Any] = field(default_factory=dict)
+    renderer: str = "numba"
+    perception: str = "oracle"
+    perception_args: Mapping[str, Any] = field(default_factory=dict)
+    exposure_control: str = "prepulse"
+    pulse_rate_hz: float = 7.5
+    estimate_latency_s: float = 0.1
+    policy_latency_s: float = 0.0
+    target_mm: tuple[float, float, float] | None = None
+    phantom_pool: int = 1000
+    image_pixels: int = 128
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise CarmError(f"task {self.task!r} is unknown; tasks: {', '.join(TASKS)}")
+        if not 0 < self.pulse_rate_hz <= 15:
+            raise CarmError(f"pulse_rate_hz={self.pulse_rate_hz} is out of range; want 0 < rate <= 15")
+        for name in ("estimate_latency_s", "policy_latency_s"):
+            if not 0 <= getattr(self, name) <= 60:
+                raise CarmError(f"{name}={getattr(self, name)} is out of range; want 0 to 60 s")
+        if not 16 <= self.image_pixels <= 1024:
+            raise CarmError(f"image_pixels={self.image_pixels} is out of range; want 16 to 1024")
+        if not 1 <= self.phantom_pool <= 2**31:
+            raise CarmError(f"phantom_pool={self.phantom_pool} is out of range; want at least 1")
+        if self.target_mm is not None and len(self.target_mm) != 3:
+            raise CarmError(f"target_mm={self.target_mm!r} has {len(self.target_mm)} numbers; want x, y, z in LPS mm")
+
+    @property
+    def planar(self) -> bool:
+        """Two translations and one frontal plane, as in the seed paper."""
+        return self.task != "pelvis_to_head"
+
+    @property
+    def planes(self) -> int:
+        """Number of imaging planes that the task uses."""
+        return 1 if self.planar else 2
+
+    @property
+    def pulses_per_exposure(self) -> int:
+        return 2 if self.pulse_rate_hz > 7.5 else 1
+
+    @property
+    def steps_per_exposure(self) -> int:
+        """Least number of steps between two exposures of a plane."""
+        return max(1, round(7.5 / self.pulse_rate_hz))
