@@ -1,0 +1,1 @@
+"""Hydra configuration: structured schema (``schema.py``) and the YAML variants beside it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +31,8 @@ class StepResult:
         estimate_mm, estimate_sd_mm: last estimate, [N, P, 3]; estimate_valid: [N, P]; estimate_age_s: [N, P];
             nearest, visible: [N, P, 20].
         target_mm: the truth, table frame, [N, 3]; error_mm, error_deg: true errors, [N].
-        rested, verified: task state, [N]; kap_total_gycm2, kap_search_gycm2, ka_r_total_mgy: so far, [N];
-            exposures: pulses so far, [N].
+        rested, verified: task state, [N]; kap_plane_gycm2: so far, [N, P]; kap_total_gycm2, kap_search_gycm2,
+            ka_r_total_mgy: so far, [N]; exposures: pulses so far, [N].
         reward: [N]; reward_terms: [N, 6] in the order of ``REWARD_TERMS``.
         outcome: index into ``OUTCOMES``, [N]; terminated: [N].
     """
@@ -75,6 +75,7 @@ class StepResult:
     error_deg: F64
     rested: Flags
     verified: Flags
+    kap_plane_gycm2: F64
     kap_total_gycm2: F64
     kap_search_gycm2: F64
     ka_r_total_mgy: F64
@@ -83,3 +84,49 @@ class StepResult:
     reward_terms: F64
     outcome: NDArray[np.int64]
     terminated: Flags
+
+    def clear(self, lane: int) -> None:
+        """Zeroes a lane."""
+        for f in fields(self):
+            getattr(self, f.name)[lane] = 0
+        self.contact_pair[lane] = -1
+
+    def clear_exposure(self, lanes: NDArray[np.int64]) -> None:
+        """Zeroes what belongs to one step's exposures."""
+        for name in EXPOSURE_FIELDS:
+            getattr(self, name)[lanes] = 0
+
+    def copy(self) -> StepResult:
+        """A snapshot that later steps leave alone."""
+        return StepResult(**{f.name: getattr(self, f.name).copy() for f in fields(self)})
+
+
+EXPOSURE_FIELDS: tuple[str, ...] = (
+    "exposed", "pulses", "kv", "cu_mm", "mas", "ka_r_mgy", "kap_gycm2", "k_detector_ngy", "quanta", "limited",
+    "edge_of_ct", "frame_hash", "frame_mean",
+)
+
+
+def blank_result(lanes: int, planes: int, actions: int, pixels: int) -> StepResult:
+    """All zero, nothing touched."""
+    n, p = (lanes,), (lanes, planes)
+    shapes: dict[str, tuple[tuple[int, ...], type]] = {
+        "episode_seed": (n, np.int64), "step": (n, np.int64), "action": ((lanes, actions), np.float32),
+        "position": ((lanes, 8), float), "velocity": ((lanes, 8), float), "at_limit": ((lanes, 8), bool),
+        "contact": (n, bool), "contact_pair": (n, np.int64), "preset": (n, np.int64), "exposures": (n, np.int64),
+        "exposed": (p, bool), "pulses": (p, np.int64), "limited": (p, bool), "edge_of_ct": (p, bool),
+        "image": ((*p, pixels, pixels), np.uint8), "frame_hash": (p, np.uint64), "estimate_valid": (p, bool),
+        "estimate_mm": ((*p, 3), float), "estimate_sd_mm": ((*p, 3), float),
+        "nearest": ((*p, 20), float), "visible": ((*p, 20), float), "target_mm": ((lanes, 3), float),
+        "rested": (n, bool), "verified": (n, bool), "terminated": (n, bool), "outcome": (n, np.int64),
+        "reward_terms": ((lanes, len(REWARD_TERMS)), float),
+    }
+    per_plane = {
+        "field_mm", "kv", "cu_mm", "mas", "ka_r_mgy", "kap_gycm2", "k_detector_ngy", "quanta", "image_age_s",
+        "frame_mean", "estimate_age_s", "kap_plane_gycm2",
+    }
+    arrays = {}
+    for f in fields(StepResult):
+        shape, kind = shapes.get(f.name, (p if f.name in per_plane else n, float))
+        arrays[f.name] = np.zeros(shape, kind)
+    return StepResult(**arrays)

@@ -1,0 +1,172 @@
+"""What is drawn before the first step: patient, placement on the table, what the record says, start and goal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carm_env.errors import CarmError
+from carm_env.geometry import Capsules, Rigid
+from carm_env.machine.presets import DevicePreset
+from carm_env.patient.body import anchors, body_hull
+from carm_env.patient.load import load_patient
+from carm_env.patient.model import LANDMARKS, Patient
+from carm_env.sim import nominal
+from carm_env.sim.config import SimConfig
+from carm_env.sim.streams import stream
+
+F64 = NDArray[np.float64]
+CT_MARGIN_MM = 50.0
+"""Least distance of the start, and of a drawn landmark, from the CT's lowest and highest slice."""
+
+
+@dataclass(frozen=True)
+class EpisodeSetup:
+    """One lane's episode before its first step; table frame, mm and degrees.
+
+    Attributes:
+        recorded: sex (0 F, 1 M), age, height cm, weight kg, arms raised; NaN where the record is silent, [5].
+        landmarks_mm: NaN where the CT has none, [20, 3].
+        goal: index of the landmark that is the goal, -1 for another target.
+        start: initial pose in the order of ``AXES``, [8].
+        start_moved_mm: how far the start was moved along z to lie inside the CT.
+        messages: what the user should know, a line each.
+    """
+
+    seed: int
+    patient: Patient
+    patient_to_table: Rigid
+    hull: Capsules
+    recorded: F64
+    landmarks_mm: F64
+    target_mm: F64
+    goal: int
+    start: F64
+    start_moved_mm: float
+    messages: list[str] = field(default_factory=list)
+
+
+def set_up(config: SimConfig, device: DevicePreset, seed: int) -> EpisodeSetup:
+    """Draws an episode. Same config, same device, same seed: same episode.
+
+    Raises:
+        CarmError: unknown patient, or a CT without the target.
+    """
+    patient = load_patient(_patient_spec(config, seed))
+    rng = stream(seed, "placement")
+    offset = rng.normal(0.0, nominal.PLACEMENT_SD_MM)
+    yaw_deg = rng.normal(0.0, nominal.PLACEMENT_YAW_SD_DEG)
+    height_error_cm = rng.normal(0.0, nominal.HEIGHT_ERROR_SD_CM)
+    spread = rng.uniform(-1.0, 1.0, 2) * (nominal.START_SPREAD_X_MM, nominal.START_SPREAD_Z_MM)
+
+    to_table = _placement(patient, offset, yaw_deg)
+    target, goal = _goal(config, patient, seed)
+    start, moved = _start(config, device, patient, to_table, height_error_cm, spread)
+    messages = []
+    if moved:
+        messages.append(f"the CT ends before the nominal groin: the start was moved {moved:+.0f} mm along z into the CT")
+    source = anchors(patient).vertex_source
+    if source == "top of the CT":
+        messages.append("the CT has neither skull landmark nor sella: its top slice is taken as the vertex")
+    landmarks = np.full((len(LANDMARKS), 3), np.nan)
+    for i, name in enumerate(LANDMARKS):
+        if name in patient.landmarks:
+            landmarks[i] = patient.landmarks[name]
+    return EpisodeSetup(
+        seed=seed,
+        patient=patient,
+        patient_to_table=to_table,
+        hull=body_hull(patient.volume).moved(to_table),
+        recorded=_recorded(patient, height_error_cm),
+        landmarks_mm=to_table.points(landmarks[None])[0],
+        target_mm=to_table.points(target[None])[0],
+        goal=goal,
+        start=start,
+        start_moved_mm=moved,
+        messages=messages,
+    )
+
+
+def _patient_spec(config: SimConfig, seed: int) -> str:
+    if config.patient != "phantom":
+        return config.patient
+    return f"phantom:{stream(seed, 'patient').integers(config.phantom_pool)}"
+
+
+def _placement(patient: Patient, offset_mm: F64, yaw_deg: float) -> Rigid:
+    """Back's skin on the mattress, midline on the midline, vertex at its nominal z, then the episode's error."""
+    a = anchors(patient)
+    anchor = np.array([a.midline_x_mm, a.back_y_mm, a.vertex_z_mm])
+    lying = np.array([0.0, -nominal.MATTRESS_MM, nominal.VERTEX_Z_MM]) + offset_mm
+    turn = Rigid.yaw(yaw_deg, np.zeros(3))
+    return Rigid.yaw(yaw_deg, lying - turn.points(anchor[None])[0])
+
+
+def _goal(config: SimConfig, patient: Patient, seed: int) -> tuple[F64, int]:
+    """The target in patient LPS mm and the index of its landmark (-1 for another point)."""
+    low, high = patient.volume.z_range_mm()
+    where = patient.meta.get("source", patient.id)
+    if config.target_mm is not None:
+        target = np.asarray(config.target_mm, float)
+        index = patient.volume.to_index(target)
+        if not np.all(np.isfinite(index)) or np.any(index < -0.5) or np.any(index > np.array(patient.volume.hu.shape) - 0.5):
+            raise CarmError(
+                f"target_mm={[float(t) for t in target]} lies outside {where}; want a point in LPS mm inside the CT, "
+                f"z from {low:.0f} to {high:.0f}"
+            )
+        return target, -1
+    if config.task == "landmark_reach":
+        inside = [
+            i for i, name in enumerate(LANDMARKS)
+            if name in patient.landmarks and low + CT_MARGIN_MM <= patient.landmarks[name][2] <= high - CT_MARGIN_MM
+        ]
+        if not inside:
+            raise CarmError(f"{where} has no landmark {CT_MARGIN_MM:.0f} mm inside the CT to reach; {_SIDECAR_HINT}")
+        goal = inside[int(stream(seed, "task").integers(len(inside)))]
+        return patient.landmarks[LANDMARKS[goal]], goal
+    name, points = ("skull", patient.landmarks) if config.planar else ("sella", patient.targets)
+    if name not in points:
+        raise CarmError(f"{where} has no target {name!r}; {_SIDECAR_HINT}, or say task.target_mm=[x,y,z] in LPS mm")
+    return points[name], LANDMARKS.index(name) if name in LANDMARKS else -1
+
+
+_SIDECAR_HINT = "put a NAME.landmarks.json beside NAME.nii.gz"
+
+
+def _start(
+    config: SimConfig, device: DevicePreset, patient: Patient, to_table: Rigid, height_error_cm: float, spread: F64
+) -> tuple[F64, float]:
+    """Initial pose over the nominal groin, moved along z to the nearest place inside the CT, and that move in mm."""
+    d = patient.demographics
+    recorded_cm = None if d.height_cm is None else d.height_cm + height_error_cm
+    x, y, z = nominal.groin_mm(recorded_cm, d.sex)
+    iso = np.array([x + spread[0], y, z + spread[1]])
+    low, high = patient.volume.z_range_mm()
+    if high - low < 2 * CT_MARGIN_MM:
+        raise CarmError(
+            f"{patient.meta.get('source', patient.id)} is {high - low:.0f} mm long; "
+            f"want a CT of at least {2 * CT_MARGIN_MM:.0f} mm, from the groin to the target"
+        )
+    z_patient = to_table.inverse().points(iso[None])[0, 2]
+    wanted = np.clip(z_patient, low + CT_MARGIN_MM, high - CT_MARGIN_MM)
+    moved = float((wanted - z_patient) / to_table.rotation[0, 2, 2])
+    iso[2] += moved
+    start = np.zeros(8)
+    start[:3] = np.clip(iso, device.limits[:3, 0], device.limits[:3, 1])
+    start[3:7] = device.home_angles
+    return start, moved
+
+
+def _recorded(patient: Patient, height_error_cm: float) -> F64:
+    d = patient.demographics
+    arms = patient.meta.get("arms")
+    values = [
+        {"F": 0.0, "M": 1.0, None: np.nan}[d.sex],
+        d.age_years,
+        None if d.height_cm is None else d.height_cm + height_error_cm,
+        d.weight_kg,
+        None if arms is None else float(arms == "raised"),
+    ]
+    return np.array([np.nan if v is None else v for v in values], float)

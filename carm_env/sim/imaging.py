@@ -1,0 +1,113 @@
+"""The imaging chain of one step: all exposed (lane, plane) pairs go through renderer, X-ray chain and display at once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carm_env.errors import CarmError
+from carm_env.geometry import Cameras
+from carm_env.machine.cameras import plane_cameras
+from carm_env.machine.presets import DevicePreset
+from carm_env.render.registry import make_renderer
+from carm_env.sim.config import SimConfig
+from carm_env.sim.episode_setup import EpisodeSetup
+from carm_env.sim.streams import stream
+from carm_env.xray.chain import XrayChain
+from carm_env.xray.display import to_display
+from carm_env.xray.exposure import Exposure, ExposureRequest, Technique
+
+F64 = NDArray[np.float64]
+EDGE_DEPTH_MM = 100.0
+"""Depth about the isocentre, along the beam, in which a field that leaves the CT is flagged."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """M frames as taken: where from, through which cameras (table frame), with what exposure and display image."""
+
+    lane: NDArray[np.int64]
+    plane: NDArray[np.int64]
+    cameras: Cameras
+    exposure: Exposure
+    image: NDArray[np.uint8]
+    edge_of_ct: NDArray[np.bool_]
+
+
+class Imaging:
+    """Renderer, X-ray chain and display of one simulator."""
+
+    def __init__(self, config: SimConfig, device: DevicePreset) -> None:
+        self.device = device
+        self.pixels = config.image_pixels
+        self.renderer = make_renderer(config.renderer)
+        self.chain = XrayChain(control=config.exposure_control, full_field_mm=device.full_field_mm.max())
+
+    def shoot(
+        self,
+        setups: Sequence[EpisodeSetup],
+        position: F64,
+        step: NDArray[np.int64],
+        lane: NDArray[np.int64],
+        plane: NDArray[np.int64],
+        field_mm: F64,
+        preset: NDArray[np.int64],
+        pulses: NDArray[np.int64],
+        previous: Technique,
+    ) -> Shot:
+        """Takes M frames.
+
+        Args:
+            setups: of all N lanes; position: [N, 8]; step: [N].
+            lane, plane, field_mm, preset, pulses, previous: of the frames, [M].
+        """
+        spec = [self.device.planes[p] for p in plane]
+        cameras = plane_cameras(self.device, position, plane, lane, self.pixels)
+        to_patient = [setups[i].patient_to_table.inverse() for i in lane]
+        local = _joined([cameras[i : i + 1].moved(motion) for i, motion in enumerate(to_patient)])
+        integrals = self.renderer.render([setups[i].patient for i in lane], local, (self.pixels, self.pixels))
+        if not np.isfinite(integrals).all():
+            raise CarmError(f"renderer {self.renderer.name!r} returned values that are not finite")
+        request = ExposureRequest(
+            sod_mm=np.array([s.sod_mm for s in spec]),
+            sid_mm=np.array([s.sid_mm for s in spec]),
+            pitch_mm=cameras.pitch_mm,
+            field_mm=field_mm,
+            preset=preset,
+            pulses=pulses,
+            previous=previous,
+        )
+        rngs = [stream(setups[i].seed, "noise", int(step[i]), int(p)) for i, p in zip(lane, plane, strict=True)]
+        exposure = self.chain.expose(integrals, request, rngs)
+        image = to_display(exposure.signal, exposure.mask)
+        edge = _leaves_ct([setups[i] for i in lane], local, request)
+        return Shot(lane, plane, cameras, exposure, image, edge)
+
+
+def frame_hash(image: NDArray[np.uint8]) -> np.uint64:
+    """64 bits of a frame's content."""
+    return np.uint64(int.from_bytes(hashlib.blake2b(image.tobytes(), digest_size=8).digest(), "little"))
+
+
+def _joined(parts: Sequence[Cameras]) -> Cameras:
+    names = ("source_mm", "centre_mm", "u", "v", "pitch_mm")
+    return Cameras(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
+
+
+def _leaves_ct(setups: Sequence[EpisodeSetup], cameras: Cameras, request: ExposureRequest) -> NDArray[np.bool_]:
+    """Whether the rays through a field's corners leave the CT's z range near the isocentre, [M]."""
+    half = 0.5 * request.field_mm * request.sid_mm / request.sod_mm
+    z_range = np.array([s.patient.volume.z_range_mm() for s in setups])
+    out = np.zeros(len(cameras), bool)
+    for right in (-1, 1):
+        for down in (-1, 1):
+            corner = cameras.centre_mm + half[:, None] * (right * cameras.u + down * cameras.v)
+            for depth in (-EDGE_DEPTH_MM, EDGE_DEPTH_MM):
+                share = ((request.sod_mm + depth) / request.sid_mm)[:, None]
+                z = (cameras.source_mm + share * (corner - cameras.source_mm))[:, 2]
+                out |= (z < z_range[:, 0]) | (z > z_range[:, 1])
+    return out
