@@ -1,0 +1,60 @@
+"""Array access without wrap-around and with the promise that what is read is not what is written.
+
+Numba indexes with 64 bits, tests every index for a negative value and must assume that a store to one array changes
+another; each of the three keeps LLVM from vectorising gathers. These intrinsics give it 32-bit indices and alias scopes
+(https://llvm.org/docs/LangRef.html#noalias-and-alias-scope-metadata). Indices are the caller's responsibility.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+
+def _scopes(builder: ir.IRBuilder) -> tuple[Any, Any]:
+    module = builder.module
+    domain = module.add_metadata(["carm_env"])
+    read = module.add_metadata([module.add_metadata(["read", domain])])
+    written = module.add_metadata([module.add_metadata(["written", domain])])
+    return read, written
+
+
+def _pointer(context: Any, builder: ir.IRBuilder, array_type: Any, array: Any, index: ir.Value) -> ir.Value:
+    data = cgutils.create_struct_proxy(array_type)(context, builder, array).data
+    return builder.gep(data, [index])
+
+
+@intrinsic
+def get(typing_context: Any, array: Any, index: Any) -> Any:
+    """``array[index]`` of a contiguous array by flat int32 index; nothing may write to it in the same loop."""
+    signature = array.dtype(array, types.int32)
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        value = builder.load(_pointer(context, builder, sig.args[0], args[0], args[1]))
+        read, written = _scopes(builder)
+        value.set_metadata("alias.scope", read)
+        value.set_metadata("noalias", written)
+        return value
+
+    return signature, codegen
+
+
+@intrinsic
+def add(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
+    """``array[index] += value`` of a contiguous float array by flat int32 index; nobody reads it by ``get``."""
+    signature = types.void(array, types.int32, array.dtype)
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> None:
+        pointer = _pointer(context, builder, sig.args[0], args[0], args[1])
+        read, written = _scopes(builder)
+        old = builder.load(pointer)
+        store = builder.store(builder.fadd(old, args[2], flags=["fast"]), pointer)
+        for instruction in (old, store):
+            instruction.set_metadata("alias.scope", written)
+            instruction.set_metadata("noalias", read)
+
+    return signature, codegen
