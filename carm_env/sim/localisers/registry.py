@@ -1,0 +1,61 @@
+"""Localisers by name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any, cast
+
+from carm_env.errors import CarmError
+from carm_env.sim.localisers.noisy import NoisyLocaliser
+from carm_env.sim.localisers.none import NoLocaliser
+from carm_env.sim.localisers.oracle import OracleLocaliser
+from carm_env.sim.perception import Localiser
+
+LOCALISERS: dict[str, Callable[..., Localiser]] = {
+    "oracle": OracleLocaliser,
+    "noisy": NoisyLocaliser,
+    "none": NoLocaliser,
+}
+
+
+def make_localiser(name: str, **args: Any) -> Localiser:
+    """The localiser ``name`` (a key of ``LOCALISERS``, or ``module:attribute`` of a class or function).
+
+    Raises:
+        CarmError: unknown name, module or attribute, or arguments that it does not take.
+    """
+    return cast(Localiser, build("perception", name, LOCALISERS, args))
+
+
+def build(kind: str, name: str, known: Mapping[str, Callable[..., Any]], args: Mapping[str, Any]) -> Any:
+    """Calls the factory ``name`` with ``args``; ``kind`` names it in messages.
+
+    Raises:
+        CarmError: the name is neither known nor importable, or the arguments do not fit.
+    """
+    factory = _imported(kind, name) if ":" in name else known.get(name)
+    if factory is None:
+        names = ", ".join(known)
+        raise CarmError(f"{kind} {name!r} is unknown{_hint(name, known)}; known: {names}, or module:attribute")
+    try:
+        return factory(**args)
+    except TypeError as error:
+        raise CarmError(f"{kind} {name!r} cannot be made with {dict(args)!r}: {error}") from error
+
+
+def _hint(name: str, known: Mapping[str, Any]) -> str:
+    close = get_close_matches(name, known, n=3)
+    return f" (did you mean {' or '.join(close)}?)" if close else ""
+
+
+def _imported(kind: str, name: str) -> Callable[..., Any]:
+    module, _, attribute = name.partition(":")
+    try:
+        factory = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise CarmError(f"{kind} {name!r} cannot be imported: {error}; want module:attribute") from error
+    if not callable(factory):
+        raise CarmError(f"{kind} {name!r} is a {type(factory).__name__}; want a class or a function")
+    return cast(Callable[..., Any], factory)
