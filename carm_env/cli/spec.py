@@ -1,0 +1,63 @@
+"""From a run's configuration to what the runner and the manifest need."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+
+from benchmarks.runner import RunSpec
+from carm_env import ENV_IDS
+from carm_env.episode.manifest import build_manifest, ct_hashes
+from carm_env.errors import CarmError
+from carm_env.patient.load import load_patient
+from configs.schema import RunConfig
+
+
+def run_spec(config: RunConfig) -> RunSpec:
+    """The episodes' common specification."""
+    if config.task.env_id not in ENV_IDS:
+        raise CarmError(f"task.env_id={config.task.env_id!r} is unknown; environments: {', '.join(ENV_IDS)}")
+    if not 1 <= config.task.max_steps <= 100_000:
+        raise CarmError(f"task.max_steps={config.task.max_steps} is out of range; want 1 to 100000")
+    device, device_overrides = _named(config.device, "device")
+    perception, perception_args = _named(config.perception, "perception")
+    policy, policy_args = _named(config.policy, "policy")
+    is_phantom = config.patient == "phantom" or config.patient.startswith("phantom:")
+    target = config.task.target_mm
+    env_kwargs = {
+        "patient": config.patient if is_phantom else str(Path(config.patient).absolute()),
+        "device": device,
+        "device_overrides": device_overrides,
+        "renderer": config.renderer,
+        "perception": perception,
+        "perception_args": perception_args,
+        "exposure_control": config.exposure.control,
+        "pulse_rate_hz": config.exposure.pulse_rate_hz,
+        "estimate_latency_s": config.latency.estimate_s,
+        "policy_latency_s": config.latency.policy_s,
+        "target_mm": None if target is None else list(target),
+    }
+    return RunSpec(config.task.env_id, policy, env_kwargs, policy_args, config.task.max_steps)
+
+
+def describe(config: dict[str, Any], spec: RunSpec, seeds: Sequence[int]) -> dict[str, Any]:
+    """The run's manifest."""
+    env_spec = copy.deepcopy(gymnasium.spec(spec.env_id))
+    env_spec.kwargs.update(spec.env_kwargs)
+    env_spec.max_episode_steps = spec.max_steps
+    patient = spec.env_kwargs["patient"]
+    cts = {"phantom": "generated"} if patient == "phantom" else ct_hashes([load_patient(patient)])
+    return build_manifest(config, env_spec.to_json(), seeds, cts, spec.env_kwargs["renderer"])
+
+
+def _named(group: dict[str, Any], what: str) -> tuple[str, dict[str, Any]]:
+    """The ``name`` of a group and its other settings."""
+    rest = dict(group)
+    name = rest.pop("name", None)
+    if not isinstance(name, str):
+        raise CarmError(f"{what}.name={name!r} is not a name; want {what}=NAME")
+    return name, rest
