@@ -11,9 +11,7 @@ from carm_env.machine.presets import DevicePreset
 from carm_env.machine.state import A1, B1
 
 
-def plane_cameras(
-    preset: DevicePreset, position: ArrayLike, plane: ArrayLike, lane: ArrayLike, pixels: int
-) -> Cameras:
+def plane_cameras(preset: DevicePreset, position: ArrayLike, plane: ArrayLike, lane: ArrayLike, pixels: int) -> Cameras:
     """Cameras in the table frame, over the full detector format.
 
     Plane B is taken as deployed; whether it may expose is for the caller to decide.

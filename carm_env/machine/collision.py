@@ -10,6 +10,7 @@ through the head. All outlines are estimates [E].
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -55,7 +56,7 @@ def _arm(spec: PlaneSpec) -> F64:
     points = np.zeros((ARM_PIECES + 1, 3))
     points[:, 1 if spec.arm == "head" else 0] = -outward
     points[:, 2] = (top + bottom) / 2 + (top - bottom) / 2 * np.cos(angle)
-    return np.stack([_row(p, q, ARM_RADIUS_MM) for p, q in zip(points[:-1], points[1:], strict=True)])
+    return np.stack([_row(p, q, ARM_RADIUS_MM) for p, q in pairwise(points)])
 
 
 def local_shapes(spec: PlaneSpec) -> dict[str, F64]:
@@ -87,9 +88,7 @@ class Gantry:
         from carm_env.machine.sweep import sweep_lanes
 
         pair = np.empty(len(start), np.int64)
-        sweep_lanes(
-            self.local_a, self.local_b, hulls, first, self.slab, self.swing, self.reach, start, end, pair
-        )
+        sweep_lanes(self.local_a, self.local_b, hulls, first, self.slab, self.swing, self.reach, start, end, pair)
         return pair
 
     def clearance_mm(self, position: ArrayLike, hulls: Sequence[Capsules | None]) -> F64:

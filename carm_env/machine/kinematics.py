@@ -17,7 +17,7 @@ F64 = NDArray[np.float64]
 
 
 class Machine:
-    """A machine that N lanes share: it holds no state, a step is a pure function of what it is given.
+    """A machine that N lanes share: it knows no lane, a step is a pure function of what it is given.
 
     Attributes:
         preset: limits, rates and accelerations.
@@ -66,9 +66,8 @@ class Machine:
     def _checked(self, start: F64, command: ArrayLike, dt_s: float, hulls: Sequence[Capsules | None]) -> F64:
         values = np.asarray(command, float)
         if values.shape != start.shape or len(hulls) != len(start):
-            raise CarmError(
-                f"command {values.shape} and {len(hulls)} hulls for {len(start)} lanes: want [{len(start)}, {len(AXES)}]"
-            )
+            want = f"want {(len(start), len(AXES))} and {len(start)}"
+            raise CarmError(f"motion command of shape {values.shape} and {len(hulls)} hulls: {want}")
         if not np.abs(values).max(initial=0.0) <= 1.0:
             raise CarmError("motion command outside [-1, 1] or not a number: want fractions of the greatest rates")
         if not dt_s > 0:
@@ -83,9 +82,7 @@ class Machine:
         ramp = np.minimum(np.abs(change) / self.preset.accelerations, dt_s)
         return start + 0.5 * (velocity - final) * ramp + final * dt_s, final
 
-    def _swing(
-        self, start: F64, velocity: F64, deploy: ArrayLike, dt_s: float, position: F64, final: F64
-    ) -> None:
+    def _swing(self, start: F64, velocity: F64, deploy: ArrayLike, dt_s: float, position: F64, final: F64) -> None:
         """Overwrites the deploy axis of ``position`` and ``final`` by its time-optimal way to 0 or ``deploy_deg``."""
         rate, acceleration = self.preset.max_rates[DEPLOY], self.preset.accelerations[DEPLOY]
         if rate == 0:
@@ -99,7 +96,6 @@ class Machine:
     def _limited(self, start: F64, position: F64, velocity: F64) -> NDArray[np.bool_]:
         """Stops axes at their travel limits, in place; an axis outside may come back in, not go further out."""
         low, high = self.preset.limits[:, 0], self.preset.limits[:, 1]
-        stop = np.clip(start, low, high)
         over = ((position > high) & (position > start)) | ((position < low) & (position < start))
         stop = np.where(position > start, np.maximum(start, high), np.minimum(start, low))
         np.copyto(position, stop, where=over)
@@ -119,33 +115,23 @@ def approach(
 ) -> tuple[F64, F64]:
     """Where a time-optimal move to rest at ``target`` is after ``dt_s``.
 
-    Speeds up at ``acceleration`` to ``rate`` or to the speed from which it can still stop, cruises, slows down; a
-    motion away from the target first comes to rest. All arrays [N]; following it step by step gives the same way as
-    one long step.
+    It speeds up at ``acceleration`` to ``rate``, or to the speed from which it can still stop, cruises, slows down; a
+    motion away from the target turns round first. Arrays are [N]; small steps follow the same way as one long one.
 
     Returns:
         Position and velocity, [N] each; exactly (target, 0) once there.
     """
     side = np.where(target >= position, 1.0, -1.0)
-    way, speed = np.abs(target - position), side * velocity
-    speed = np.minimum(speed, np.sqrt(2 * acceleration * way))
-    back = np.minimum(speed, 0.0)
-    forth = np.maximum(speed, 0.0)
-    turn_s = -back / acceleration
-    way = way + back**2 / (2 * acceleration)
-    peak = np.maximum(np.minimum(rate, np.sqrt(acceleration * way + 0.5 * forth**2)), forth)
-    rise_s, fall_s = (peak - forth) / acceleration, peak / acceleration
-    cruise = np.maximum(way - (2 * peak**2 - forth**2) / (2 * acceleration), 0.0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        cruise_s = np.where(peak > 0, cruise / peak, 0.0)
-    left_s = turn_s + rise_s + cruise_s + fall_s - dt_s
-    arrived = left_s <= 1e-9
-    slowing = left_s < fall_s
-    # before the slow-down: signed speed grows linearly up to the peak
-    grown = np.minimum(np.maximum(dt_s, 0.0), turn_s + rise_s)
-    start_speed = np.where(back < 0, back, forth)
-    reached = start_speed + acceleration * grown
-    rising = start_speed * grown + 0.5 * acceleration * grown**2 + reached * (dt_s - grown)
-    gone = np.where(slowing, np.abs(target - position) - 0.5 * acceleration * left_s**2, rising)
-    now = np.where(slowing, acceleration * left_s, reached)
-    return np.where(arrived, target, position + side * gone), np.where(arrived, 0.0, side * now)
+    way = np.abs(target - position)
+    speed = np.minimum(side * velocity, np.sqrt(2 * acceleration * way))
+    peak = np.maximum(np.minimum(rate, np.sqrt(acceleration * way + 0.5 * speed**2)), speed)
+    rise_s, fall_s = (peak - speed) / acceleration, peak / acceleration
+    cruise = np.maximum(way - (2 * peak**2 - speed**2) / (2 * acceleration), 0.0)
+    left_s = rise_s + cruise / np.maximum(peak, 1e-12) + fall_s - dt_s
+    rising_s = np.minimum(dt_s, rise_s)
+    reached = speed + acceleration * rising_s
+    gone = 0.5 * (speed + reached) * rising_s + reached * (dt_s - rising_s)
+    slowing, arrived = left_s < fall_s, left_s <= 1e-9
+    gone = np.where(slowing, way - 0.5 * acceleration * left_s**2, gone)
+    reached = np.where(slowing, acceleration * left_s, reached)
+    return np.where(arrived, target, position + side * gone), np.where(arrived, 0.0, side * reached)

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from carm_env.errors import CarmError
 
@@ -23,6 +23,12 @@ Range = tuple[float, float]
 
 IRP_TO_ISOCENTRE_MM = 150.0
 """The interventional reference point lies 15 cm from the isocentre towards the source (IEC 60601-2-43)."""
+
+
+def _constant(values: ArrayLike) -> F64:
+    array = np.array(values, float)
+    array.setflags(write=False)
+    return array
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ class DevicePreset:
     @cached_property
     def limits(self) -> F64:
         """Lower and upper end of each axis, [8, 2] (mm or deg)."""
-        return np.array([self.x_mm, self.y_mm, self.z_mm, *self.a_deg, *self.b_deg, (0.0, self.deploy_deg)])
+        return _constant([self.x_mm, self.y_mm, self.z_mm, *self.a_deg, *self.b_deg, (0.0, self.deploy_deg)])
 
     @cached_property
     def max_rates(self) -> F64:
@@ -123,18 +129,18 @@ class DevicePreset:
         table = [self.speed_x_mm_s, self.speed_y_mm_s, self.speed_z_mm_s]
         plane_a = [self.speed_a_deg_s, self.speed_a_secondary_deg_s]
         plane_b = [self.speed_b_deg_s, self.speed_b_deg_s, self.speed_deploy_deg_s]
-        return np.array([*table, *plane_a, *(plane_b if self.has_plane_b else [0.0] * 3)])
+        return _constant([*table, *plane_a, *(plane_b if self.has_plane_b else [0.0] * 3)])
 
     @cached_property
     def accelerations(self) -> F64:
         """Greatest acceleration of each axis, [8] (mm/s2 or deg/s2)."""
-        return np.array([self.accel_table_mm_s2] * 3 + [self.accel_gantry_deg_s2] * 5)
+        return _constant([self.accel_table_mm_s2] * 3 + [self.accel_gantry_deg_s2] * 5)
 
     @cached_property
     def home(self) -> F64:
         """Working angles with plane B parked, [8]; the isocentre entries are 0."""
         b = self.planes[1].home_deg if self.has_plane_b else (0.0, 0.0)
-        return np.array([0.0, 0.0, 0.0, *self.planes[0].home_deg, *b, 0.0])
+        return _constant([0.0, 0.0, 0.0, *self.planes[0].home_deg, *b, 0.0])
 
 
 _ARTIS_A = PlaneSpec(785.0, 1100.0, 300.0, (0.0, 0.0), "head", 1400.0, (360.0, 460.0), 130.0, 260.0)

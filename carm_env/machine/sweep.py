@@ -51,7 +51,7 @@ def place(local: F64, pose: F64, plane: int, swing_deg: float, pivot_mm: float, 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
 def _between(one: F64, two: F64, cutoff_mm: float) -> float:
-    """Least clearance of two sets of capsules, or ``cutoff_mm`` where none is nearer; bounding spheres sort out most."""
+    """Least clearance of two sets of capsules, at most ``cutoff_mm``; bounding spheres sort out the far ones."""
     best = cutoff_mm
     for i in range(len(one)):
         p = one[i]
@@ -116,37 +116,48 @@ def _motion_mm(start: F64, end: F64, reach: F64) -> float:
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def _blocked(now: F64, before: F64) -> int:
+    """The deepest pair in contact that came closer since the sample before, -1 for none."""
+    worst = -1
+    for pair in range(len(now)):
+        closer = now[pair] < 0.0 and now[pair] < before[pair] - WORSE_MM
+        if closer and (worst < 0 or now[pair] < now[worst]):
+            worst = pair
+    return worst
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def _part_way(start: F64, end: F64, share: float, out: F64) -> None:
+    for i in range(len(start)):
+        out[i] = end[i] if share == 1.0 else start[i] + share * (end[i] - start[i])
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
 def sweep_lane(
     local_a: F64, local_b: F64, hull: F64, slab: F64, swing: F64, reach: F64, start: F64, end: F64, work: F64
 ) -> int:
     """Moves one lane from ``start`` to ``end`` (overwritten by the last free pose); the touching pair, -1 for none.
 
-    A pose is blocked where a pair is in contact and closer than at the sample before, so that a machine that starts in
-    contact may back out.
+    Poses at most ``SAMPLE_MM`` apart are checked, none where nothing is nearer than the whole motion. A pose is blocked
+    where a pair is in contact and closer than at the sample before: who starts in contact may back out.
     """
     motion = _motion_mm(start, end, reach)
-    if motion == 0.0:
-        return -1
+    steps = math.ceil(motion / SAMPLE_MM)
     cutoff = motion + 1.0
-    before, now, pose = np.empty(5), np.empty(5), np.empty(8)
-    clearances(local_a, local_b, hull, slab, start, swing, cutoff, work, before)
-    if before.min() >= cutoff:
-        return -1
-    steps = int(math.ceil(motion / SAMPLE_MM))
-    for k in range(1, steps + 1):
-        for i in range(8):
-            pose[i] = end[i] if k == steps else start[i] + (end[i] - start[i]) * (k / steps)
+    now, before, pose = np.empty(5), np.full(5, cutoff), np.empty(8)
+    for k in range(steps + 1 if steps else 0):
+        _part_way(start, end, k / steps, pose)
         clearances(local_a, local_b, hull, slab, pose, swing, cutoff, work, now)
-        touching = -1
-        for pair in range(5):
-            closer = now[pair] < 0.0 and now[pair] < before[pair] - WORSE_MM
-            if closer and (touching < 0 or now[pair] < now[touching]):
-                touching = pair
+        touching = _blocked(now, before) if k else -1
         if touching >= 0:
-            for i in range(8):
-                end[i] = start[i] + (end[i] - start[i]) * ((k - 1) / steps)
+            _part_way(start, end, (k - 1) / steps, end)
             return touching
-        before[:] = now
+        nearest = cutoff
+        for pair in range(5):
+            before[pair] = now[pair]
+            nearest = min(nearest, now[pair])
+        if k == 0 and nearest >= cutoff:
+            return -1
     return -1
 
 
