@@ -1,0 +1,143 @@
+"""Steps and frames per second of every stage, on one patient, in one run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+import carm_env  # noqa: F401  (registers the environments)
+from carm_env.env import CArmEnv
+from carm_env.machine.cameras import plane_cameras
+from carm_env.machine.state import DEPLOY
+from carm_env.sim.actions import preset_action
+from carm_env.vector import CArmVectorEnv
+from carm_env.xray.display import to_display
+from carm_env.xray.exposure import ExposureRequest, Technique
+
+LANES = 8
+
+
+def measure(patient: str = "phantom:0", rounds: int = 20, peers: bool = True) -> dict[str, Any]:
+    """Medians over interleaved rounds.
+
+    Args:
+        patient: phantom or path of a CT.
+        rounds: repetitions of each stage; their order is interleaved, so that a busy machine slows all alike.
+        peers: also time nanodrr on the CPU where it is installed (``benchmarks.renderer_speed``).
+
+    Returns:
+        Plain data: ``stages_ms`` (a stage's median), ``rates`` (per second), ``machine``, ``renderers`` with peers.
+    """
+    stages = _stages(patient)
+    for stage in stages.values():
+        stage()
+    times: dict[str, list[float]] = {name: [] for name in stages}
+    for _ in range(rounds):
+        for name, stage in stages.items():
+            began = time.perf_counter()
+            repeats = stage()
+            times[name].append((time.perf_counter() - began) / repeats)
+    typical = {name: median(values) for name, values in times.items()}
+    report = {
+        "patient": patient,
+        "rounds": rounds,
+        "machine": describe_machine(),
+        "stages_ms": {name: round(1000 * value, 4) for name, value in typical.items()},
+        "rates": {
+            "env_exposed_steps_per_s": round(1 / typical["env step, both planes exposed"], 1),
+            "env_unexposed_steps_per_s": round(1 / typical["env step, unexposed"], 1),
+            f"vector_{LANES}_exposed_lane_steps_per_s": round(LANES / typical[f"vector step of {LANES}, exposed"], 1),
+            f"vector_{LANES}_unexposed_lane_steps_per_s": round(LANES / typical[f"vector step of {LANES}, unexposed"], 1),
+            "rendered_pairs_per_s": round(1 / typical["render, biplane pair 128x128"], 1),
+        },
+    }
+    if peers:
+        from benchmarks.renderer_speed import measure as measure_renderers
+
+        report["renderers"] = measure_renderers(rounds)
+    return report
+
+
+def describe_machine() -> dict[str, Any]:
+    """Processor, cores and Python: no names, no addresses."""
+    return {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+            "python": platform.python_version(), "system": platform.system()}  # fmt: skip
+
+
+def cpu_name() -> str:
+    """The processor's own name, as far as the system tells."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _stages(patient: str) -> dict[str, Callable[[], int]]:
+    """Stage name to a function that runs it and returns how many times it did."""
+    env = gymnasium.make("CArm/PelvisToHead-v0", patient=patient, max_episode_steps=10**9)
+    core = env.unwrapped
+    assert isinstance(core, CArmEnv)
+    env.reset(seed=0)
+    _look_at_target(core.simulator)
+    exposing, idle = _actions(core.action_space.shape[0])
+    vector = CArmVectorEnv(LANES, patient=patient)
+    vector.reset(seed=0)
+    _look_at_target(vector.simulator)
+
+    sim, pixels = core.simulator, core.simulator.config.image_pixels
+    setup = sim.setups[0]
+    assert setup is not None
+    both, lane = np.array([0, 1]), np.zeros(2, int)
+    cameras = plane_cameras(sim.device, sim.result.position, both, lane, pixels)
+    local = cameras.moved(setup.patient_to_table.inverse()[np.zeros(2, int)])
+    renderer, chain = sim.imaging.renderer, sim.imaging.chain
+    integrals = renderer.render([setup.patient] * 2, local, (pixels, pixels))
+    spec = sim.device.planes
+    nothing = np.full(2, np.nan)
+    request = ExposureRequest(
+        np.array([s.sod_mm for s in spec]), np.array([s.sid_mm for s in spec]), cameras.pitch_mm,
+        sim.full_field_mm, np.array([2, 2]), np.array([1, 1]), Technique(nothing, nothing, nothing),
+    )
+    rngs = [np.random.default_rng(0), np.random.default_rng(1)]
+    exposure = chain.expose(integrals, request, rngs)
+
+    def times(count: int, call: Callable[[], object]) -> Callable[[], int]:
+        def stage() -> int:
+            for _ in range(count):
+                call()
+            return count
+
+        return stage
+
+    return {
+        "render, biplane pair 128x128": times(3, lambda: renderer.render([setup.patient] * 2, local, (pixels, pixels))),
+        "x-ray chain, pair": times(3, lambda: chain.expose(integrals, request, rngs)),
+        "display, pair": times(3, lambda: to_display(exposure.signal, exposure.mask)),
+        "env step, both planes exposed": times(3, lambda: env.step(exposing)),
+        "env step, unexposed": times(30, lambda: env.step(idle)),
+        f"vector step of {LANES}, exposed": times(1, lambda: vector.step(np.tile(exposing, (LANES, 1)))),
+        f"vector step of {LANES}, unexposed": times(10, lambda: vector.step(np.tile(idle, (LANES, 1)))),
+    }
+
+
+def _look_at_target(simulator: Any) -> None:
+    """Puts every lane's isocentre on its target with plane B swung in: the dearest place to expose."""
+    simulator.result.position[:, :3] = simulator.result.target_mm
+    simulator.result.position[:, DEPLOY] = simulator.device.deploy_deg
+
+
+def _actions(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Resting, plane B in, all fields full, preset normal, no declaration: exposing and not."""
+    idle = np.zeros(size, np.float32)
+    idle[7], idle[8:10], idle[10:12], idle[12], idle[13] = 1, -1, 1, preset_action(2), -1
+    exposing = idle.copy()
+    exposing[8:10] = 1
+    return exposing, idle
