@@ -155,7 +155,7 @@ def _start(
     iso[2] += moved
     start = np.zeros(8)
     start[:3] = np.clip(iso, device.limits[:3, 0], device.limits[:3, 1])
-    start[3:7] = device.home_angles
+    start[3:7] = device.home[3:7]
     return start, moved
 
 

@@ -45,7 +45,7 @@ class Imaging:
         self.device = device
         self.pixels = config.image_pixels
         self.renderer = make_renderer(config.renderer)
-        self.chain = XrayChain(control=config.exposure_control, full_field_mm=device.full_field_mm.max())
+        self.chain = XrayChain(control=config.exposure_control)
 
     def shoot(
         self,

@@ -40,7 +40,7 @@ class Simulator:
         self.machine = Machine(self.device)
         self.imaging = Imaging(config, self.device)
         self.localiser = make_localiser(config.perception, **dict(config.perception_args))
-        self.full_field_mm = np.asarray(self.device.full_field_mm, float)[: config.planes]
+        self.full_field_mm = np.array([p.full_field_mm for p in self.device.planes[: config.planes]])
         self.setups: list[EpisodeSetup | None] = [None] * lanes
         self.result: StepResult = blank_result(
             lanes, config.planes, action_size(config.planar), config.image_pixels
@@ -195,7 +195,7 @@ class Simulator:
     def _errors(self, rows: Lanes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         r, c = self.result, self.config
         position = r.position[rows]
-        home = np.asarray(self.device.home_angles, float)
+        home = self.device.home[3:7]
         return (
             task.position_error_mm(position, r.target_mm[rows], c.planar),
             task.angle_error_deg(position, home, self.device.deploy_deg, c.planes),

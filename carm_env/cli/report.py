@@ -1,0 +1,100 @@
+"""What `carm run` says on the terminal."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from carm_env.episode.recorder import EpisodeRecord
+from carm_env.episode.store import Run
+from configs.schema import RunConfig
+
+MAX_ROWS = 24
+
+
+def announce(config: RunConfig, episodes: int) -> None:
+    """What is about to happen, and that a first call compiles."""
+    console = Console(highlight=False)
+    what = f"{episodes} episodes" if episodes > 1 else f"seed {config.seed}"
+    name = Path(config.patient).name
+    console.print(
+        f"{config.policy['name']} over {name} ({what}; {config.perception['name']} perception, "
+        f"{config.device['name']}, renderer {config.renderer})"
+    )
+    if not _compiled():
+        console.print("first run on this machine: compiling the renderer, about half a minute", style="yellow")
+
+
+def _compiled() -> bool:
+    spec = find_spec("carm_env")
+    places = spec.submodule_search_locations if spec else None
+    return bool(places) and any(Path(places[0]).glob("render/**/*.nbc"))
+
+
+def show(run: Run, first: EpisodeRecord) -> None:
+    """Exposures of the first episode, the summary, and where the files are."""
+    console = Console(highlight=False)
+    if len(run) == 1:
+        console.print(_exposures(first))
+    console.print(_summary(run.summary))
+    for message in first.summary.get("messages", []):
+        console.print(f"note: {message}", style="yellow")
+    console.print(f"written to {_relative(run.path)}: " + ", ".join(sorted(p.name for p in run.path.iterdir())))
+    if (run.path / "index.html").exists():
+        console.print(f"open {_relative(run.path / 'index.html')} in a browser to watch it")
+
+
+def _relative(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _exposures(record: EpisodeRecord) -> Table:
+    """A row an exposed frame; long episodes are thinned."""
+    table = Table(title="exposures", title_justify="left", header_style="bold")
+    for heading in ("time s", "plane", "z mm", "field mm", "preset", "kV", "mm Cu", "mAs", "KAP mGy cm2", "estimate mm", "true mm"):
+        table.add_column(heading, justify="left" if heading in ("plane", "preset") else "right")
+    steps = record.steps
+    shots = [(row, p) for row in range(len(record)) for p in "ab"[: record.planes] if steps[f"exposed_{p}"][row]]
+    keep = shots if len(shots) <= MAX_ROWS else [shots[i * (len(shots) - 1) // (MAX_ROWS - 1)] for i in range(MAX_ROWS)]
+    for row, p in keep:
+        at = {name: values[row] for name, values in steps.items()}
+        away = sum(at[f"estimate_{axis}_mm_{p}"] ** 2 for axis in "xyz") ** 0.5
+        table.add_row(
+            f"{at['elapsed_s']:.1f}", p.upper(), f"{at['z_mm']:.0f}", f"{at[f'field_mm_{p}']:.0f}", str(at["preset"]),
+            f"{at[f'kv_{p}']:.0f}", f"{at[f'cu_mm_{p}']:.1f}", f"{at[f'mas_{p}']:.3f}", f"{1000 * at[f'kap_gycm2_{p}']:.2f}",
+            f"{away:.0f}" if at[f"estimate_valid_{p}"] else "-", f"{at['error_mm']:.0f}",
+        )  # fmt: skip
+    if len(keep) < len(shots):
+        table.caption = f"{len(keep)} of {len(shots)} exposures"
+    return table
+
+
+def _summary(summary: dict[str, Any]) -> Table:
+    table = Table(show_header=False, title="summary", title_justify="left")
+    for name, value in _lines(summary):
+        table.add_row(name, value)
+    return table
+
+
+def _lines(s: dict[str, Any]) -> list[tuple[str, str]]:
+    many = s["episodes"] > 1
+    lines = [("outcome", str(s["outcome"]) if not many else ", ".join(f"{k} {v}" for k, v in s["outcome"].items()))]
+    if many:
+        low, high = s["success_interval"]
+        lines.append(("success", f"{s['successes']} of {s['episodes']} (95 % Wilson {low:.2f} to {high:.2f})"))
+    lines += [
+        ("final error", f"{s['final_error_mm']:.1f} mm, {s['final_error_deg']:.1f} deg"),
+        ("time", f"{s['time_s']:.1f} s"),
+        ("path", f"{s['path_mm']:.0f} mm"),
+        ("exposures", f"{s['exposures']:g}"),
+        ("KAP", f"{1000 * s['kap_gycm2']:.2f} mGy cm2, of which search {1000 * s['kap_search_gycm2']:.2f}"),
+        ("K_a,r", f"{1000 * s['ka_r_mgy']:.1f} uGy"),
+        ("speed", f"{s['steps_per_s']:.0f} steps/s ({s['wall_s']:.1f} s)"),
+    ]
+    for name, row in (s.get("compare") or {}).get("differences", {}).items():
+        lines.append((f"{name} minus", f"{row['mean']:+.4g} (95 % {row['low']:+.4g} to {row['high']:+.4g})"))
+    return lines
