@@ -1,6 +1,6 @@
 """Perception: from frames to an estimate of where the target is, and how sure that is.
 
-A localiser answers one row a frame (``Localiser.estimate(frames, context) -> Estimate``). The built-in ones (``oracle``,
+A localiser answers one row a frame: ``Localiser.estimate(frames, context) -> Estimate``. The built-in ones (``oracle``,
 ``noisy``, ``none``) belong to the simulator; anything else is named ``module:attribute``, e.g.
 ``make_localiser("my_package.nets:load", checkpoint="...")``.
 """

@@ -1,0 +1,59 @@
+"""Continuous fluoroscopy: the pedal stays down from the groin to the head; what is done where dose is no concern."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from agents.scripted.base import Scripted
+from agents.scripted.finish import Finish
+from agents.scripted.memory import NORMAL, Memory, Plan
+from agents.scripted.view import View
+from carm_env.machine.state import X, Z
+
+
+class Continuous(Scripted):
+    """The reference of the benchmarks: plane A, 7.5 pulses/s, preset normal, full field, 10 cm/s.
+
+    It drives towards the believed target (the nominal sella until perception says otherwise) with plane A exposing in
+    every step. Standing at the target, the pedal is released; plane B swings in and tells the depth, both planes
+    verify, and arrival is declared or the pose corrected.
+
+    Args:
+        speed_mm_s: greatest table speed.
+        field_mm: field side at the isocentre, mm; the full detector by default.
+        preset: dose preset (0 scout, 1 low, 2 normal, 3 high).
+        close_sd_mm: standard deviation of the target in x and z at which the final approach begins.
+        tolerance_mm: believed error up to which arrival is declared.
+        max_tries: verifications that may fail before it gives up.
+        patience: exposures at rest that tell nothing before it gives up.
+        scripted: ``device``, ``max_contacts``, ``deploy_within_mm`` of ``Scripted``.
+    """
+
+    def __init__(
+        self,
+        speed_mm_s: float = 100.0,
+        field_mm: float = np.inf,
+        preset: int = NORMAL,
+        close_sd_mm: float = 8.0,
+        tolerance_mm: float = 5.0,
+        max_tries: int = 4,
+        patience: int = 15,
+        **scripted: Any,
+    ) -> None:
+        super().__init__(**scripted)
+        self.speed_mm_s, self.field_mm, self.preset = speed_mm_s, field_mm, preset
+        self.close_sd_mm, self.patience = close_sd_mm, patience
+        self.finish = Finish(tolerance_mm, max_tries, field_mm)
+
+    def decide(self, view: View, memory: Memory) -> Plan:
+        goal = memory.target.mm
+        standing = self.arrived(view, goal) and bool(memory.fresh[0])
+        memory.closing |= standing and bool(memory.target.sd_mm[[X, Z]].max() <= self.close_sd_mm)
+        if memory.closing:
+            return self.finish.plan(self, view, memory)
+        memory.lost += standing
+        memory.give_up = memory.lost > self.patience
+        deploy = bool(memory.target.seen[Z]) and self.deploys(view, goal)
+        return Plan(goal, deploy, (True, False), self.field_mm, self.preset, speed_mm_s=self.speed_mm_s)

@@ -1,0 +1,71 @@
+"""One lane's observation in physical terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carm_env.machine.state import X, Z
+
+F64 = NDArray[np.float64]
+
+REST_MM_S, REST_DEG_S = 0.1, 0.05
+
+
+@dataclass(frozen=True)
+class View:
+    """What a policy sees. Eight axes in the order of ``machine.state.AXES``; in planar tasks all but x and z are 0.
+
+    Attributes:
+        planar: the task has x, z and plane A only.
+        position, velocity: [8]; contact: the last motion touched something.
+        deployed: plane B is swung in (always True in planar tasks, which need no plane B).
+        estimate_mm, sd_mm: last estimates, [P, 3]; valid: [P]; age_s: [P].
+        elapsed_s: episode time; goal: index of the landmark to reach, -1 where the task has a fixed goal.
+    """
+
+    planar: bool
+    position: F64
+    velocity: F64
+    contact: bool
+    deployed: bool
+    estimate_mm: F64
+    sd_mm: F64
+    valid: NDArray[np.bool_]
+    age_s: F64
+    elapsed_s: float
+    goal: int
+
+    @classmethod
+    def of(cls, observation: Mapping[str, NDArray[Any]]) -> View:
+        """The view of an unbatched observation."""
+        planar = "plane_b" not in observation
+        axes: list[int] = [X, Z] if planar else list(range(8))
+        return cls(
+            planar=planar,
+            position=_spread(observation["encoders"], axes),
+            velocity=_spread(observation["velocities"], axes),
+            contact=bool(observation["contact"][0] > 0.5),
+            deployed=planar or bool(observation["plane_b"][0] > 0.5),
+            estimate_mm=np.asarray(observation["estimate_mm"], float),
+            sd_mm=np.asarray(observation["estimate_sd_mm"], float),
+            valid=np.asarray(observation["estimate_valid"]) > 0.5,
+            age_s=np.asarray(observation["estimate_age_s"], float),
+            elapsed_s=float(observation["elapsed_s"][0]),
+            goal=int(np.argmax(observation["goal"])) if "goal" in observation else -1,
+        )
+
+    @property
+    def resting(self) -> bool:
+        """Table and gantry stand still."""
+        return bool((np.abs(self.velocity[:3]) < REST_MM_S).all() and (np.abs(self.velocity[3:]) < REST_DEG_S).all())
+
+
+def _spread(values: NDArray[Any], axes: list[int]) -> F64:
+    out = np.zeros(8)
+    out[axes] = values
+    return out
