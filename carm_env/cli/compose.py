@@ -12,6 +12,8 @@ from carm_env.errors import CarmError
 from configs.schema import RunConfig
 
 GROUPS = ("task", "policy", "perception", "device")
+PLAIN_TEXT = ("patient", "out", "compare")
+"""Settings whose value is taken as it stands, whatever characters a path has."""
 
 
 def compose(overrides: list[str]) -> RunConfig:
@@ -72,13 +74,17 @@ def _composed(overrides: list[str]) -> Any:
     ConfigStore.instance().store("run_schema", node=RunConfig)
     try:
         with initialize_config_module("configs", version_base="1.3"):
-            return hydra_compose("run", overrides=[part for o in overrides for part in _third_party(o)])
+            return hydra_compose("run", overrides=[part for o in overrides for part in _in_grammar(o)])
     except (HydraException, OmegaConfBaseException) as error:
-        raise CarmError(_explain(error, overrides)) from None
+        raise CarmError(_one_line(error)) from None
 
 
-def _third_party(override: str) -> list[str]:
-    """``policy=package.module:Class`` as Hydra can compose it."""
+def _in_grammar(override: str) -> list[str]:
+    """``policy=package.module:Class`` and paths as Hydra can compose them."""
+    key, _, value = override.partition("=")
+    if key in PLAIN_TEXT and value[:1] not in ("'", '"') and value != "null":
+        quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+        return [f"{key}='{quoted}'"]
     match = re.fullmatch(r"(policy|perception)=([\w.]+:[\w.]+)", override)
     return [f"{match[1]}=custom", f"{match[1]}.name='{match[2]}'"] if match else [override]
 
@@ -98,7 +104,7 @@ def _check_groups(overrides: list[str]) -> None:
         root = key.lstrip("+~").split(".")[0].split("@")[0]
         if root not in known and not root.startswith("hydra"):
             raise CarmError(f"unknown setting {root!r} in {override!r}{_close(root, known)}; settings: {', '.join(known)}")
-        if key in GROUPS and re.fullmatch(r"[\w-]+", value) and value not in options(key) + ["custom"]:
+        if key in GROUPS and not re.fullmatch(r"[\w.]+:[\w.]+", value) and value not in [*options(key), "custom"]:
             raise CarmError(f"unknown {key} {value!r}{_close(value, options(key))}; there are: {', '.join(options(key))}")
 
 
@@ -107,15 +113,13 @@ def _close(word: str, known: list[str]) -> str:
     return f" (did you mean {match[0]!r}?)" if match else ""
 
 
-def _explain(error: Exception, overrides: list[str]) -> str:
-    text = _one_line(error)
-    match = re.match(r"Could not override '([\w.]+)'", text)
-    if match:
-        group = match[1].split(".")[0]
-        return f"unknown setting {match[1]!r}; `carm run --cfg job` shows all, those of {group!r} among them"
-    return text
-
-
 def _one_line(error: Exception) -> str:
+    """What OmegaConf or Hydra means, without its internals."""
     cause = error.__cause__ if error.__cause__ is not None else error
-    return " ".join(str(cause).split()) or type(cause).__name__
+    text = " ".join(str(cause).split()).split(" full_key:")[0]
+    key = getattr(cause, "full_key", None)
+    if not key:
+        return text or type(cause).__name__
+    if "not in" in text:
+        return f"unknown setting {key!r}; `carm run --cfg job` shows them all"
+    return f"setting {key!r}: {text}"
