@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numba import float32, int32, njit, prange
 
-from carm_env.render.llvm_access import add, get
+from carm_env.render.llvm_access import add, get, get_pair, swap
 from carm_env.xray import materials as m
 
 HU_OFFSET = 1024
@@ -30,98 +30,119 @@ _HU_SOFT = float32(HU_OFFSET + m.HU_SOFT)
 _MIX_BONE, _BONE = float32(m.MIX_BONE_SLOPE), float32(m.BONE_SLOPE)
 _SOFT_OF_TOTAL = float32(m.SOFT_SLOPE)
 _SOFT_OF_BONE = float32(m.MU_BONE_CM2G / m.MU_SOFT_CM2G)
-_ZERO = float32(0.0)
+_ZERO, _HALF, _ONE, _THIRD, _TWO_THIRDS = float32(0), float32(0.5), float32(1), float32(1 / 3), float32(2 / 3)
 _OPTIONS = {"cache": True, "fastmath": True, "error_model": "numpy", "nogil": True}
+_INLINE = {"fastmath": True, "error_model": "numpy", "nogil": True, "forceinline": True}
 
 # A bundle of n rays: rows of n float32. Position in plane i is (P0 + i PS, Q0 + i QS); the ray lives from BEGIN to END.
 _P0, _PS, _Q0, _QS, _BEGIN, _END, _CM = range(7)
 
 
 @njit(parallel=True, **_OPTIONS)
-def pack(hu, x0, x1, y0, y1):
-    """Voxels [x0, x1) x [y0, y1) of int16 ``hu`` in a frame of air, two z-neighbours a uint32 [X, Y, Z]."""
-    nz = hu.shape[2]
-    packed = np.zeros((x1 - x0 + LOW_PAD + HIGH_PAD, y1 - y0 + LOW_PAD + HIGH_PAD, nz), np.uint32)
-    for x in prange(x0, x1):
-        for y in range(y0, y1):
-            line = packed[x - x0 + LOW_PAD, y - y0 + LOW_PAD]
-            for z in range(nz):
-                line[z] = max(int32(hu[x, y, z]) + HU_OFFSET, 0)
-            for z in range(nz - 1):
-                line[z] |= line[z + 1] << np.uint32(16)
-            line[nz - 1] |= line[nz - 1] << np.uint32(16)
-    return packed
+def pack(hu, x0, y0, packed):
+    """Fills ``packed`` uint16 [X, Y, Z] with int16 ``hu`` from column (x0, y0) on, in a frame of air."""
+    sides = packed.shape[0] - LOW_PAD - HIGH_PAD, packed.shape[1] - LOW_PAD - HIGH_PAD
+    for x in prange(packed.shape[0]):
+        for y in range(packed.shape[1]):
+            line = packed[x, y]
+            i, j = x - LOW_PAD, y - LOW_PAD
+            if 0 <= i < sides[0] and 0 <= j < sides[1]:
+                for z in range(hu.shape[2]):
+                    line[z] = max(int32(hu[x0 + i, y0 + j, z]) + HU_OFFSET, 0)
+            else:
+                line[:] = 0
 
 
-@njit(inline="always")
-def _hat_integral(x):
-    """Integral of the hat function from minus infinity to ``x``."""
-    x = min(max(x, float32(-1.0)), float32(1.0))
-    return float32(0.5) + x - float32(0.5) * x * abs(x)
-
-
-@njit(inline="always")
-def _weight(rays, n, r, at):
-    begin, end = get(rays, int32(_BEGIN * n + r)), get(rays, int32(_END * n + r))
-    return _hat_integral(end - at) - _hat_integral(begin - at)
-
-
-@njit(inline="always")
+@njit(**_INLINE)
 def _position(rays, n, r, start, at, limit):
-    position = get(rays, int32(start * n + r)) + at * get(rays, int32((start + 1) * n + r))
+    position = get(rays, start * n + r) + at * get(rays, (start + 1) * n + r)
     return min(max(position, _ZERO), limit)
 
 
-@njit(inline="always")
+@njit(**_INLINE)
+def _sample_across(volume, rays, n, r, at, base, stride_p, p_max, q_max):
+    """Bilinear value in a plane of x or y; p is the other of the two, q is z."""
+    p, q = _position(rays, n, r, _P0, at, p_max), _position(rays, n, r, _Q0, at, q_max)
+    ip, iq = int32(p), int32(q)
+    fp, fq = p - float32(ip), q - float32(iq)
+    index = int32(base + ip * stride_p + iq)
+    near, far = get_pair(volume, index), get_pair(volume, int32(index + stride_p))
+    a, b = float32(int32(near & 0xFFFF)), float32(int32(near >> 16))
+    c, d = float32(int32(far & 0xFFFF)), float32(int32(far >> 16))
+    a += fq * (b - a)
+    c += fq * (d - c)
+    return a + fp * (c - a)
+
+
+@njit(**_INLINE)
+def _sample_along(volume, rays, n, r, at, base, stride_p, stride_q, p_max, q_max):
+    """Bilinear value in a plane of z; p is x, q is y."""
+    p, q = _position(rays, n, r, _P0, at, p_max), _position(rays, n, r, _Q0, at, q_max)
+    ip, iq = int32(p), int32(q)
+    fp, fq = p - float32(ip), q - float32(iq)
+    near = int32(base + ip * stride_p + iq * stride_q)
+    far = int32(near + stride_p)
+    a, b = float32(get(volume, near)), float32(get(volume, int32(near + stride_q)))
+    c, d = float32(get(volume, far)), float32(get(volume, int32(far + stride_q)))
+    a += fq * (b - a)
+    c += fq * (d - c)
+    return a + fp * (c - a)
+
+
+@njit(**_INLINE)
 def _bone(value):
     return max(min(_MIX_BONE * (value - _HU_SOFT), _BONE * (value - _AIR)), _ZERO)
 
 
-@njit(**_OPTIONS)
-def _march_across(volume, n, first, last, stride_a, stride_p, p_max, q_max, rays, sums):
-    """Sums (HU above air, bone) of a bundle along x or y; p is the other of the two, q is z."""
-    for plane in range(first, last + 1):
-        base = int32(plane * stride_a)
-        at = float32(plane)
-        for r in range(n):
-            p = _position(rays, n, r, _P0, at, p_max)
-            q = _position(rays, n, r, _Q0, at, q_max)
-            ip, iq = int32(p), int32(q)
-            fp, fq = p - float32(ip), q - float32(iq)
-            index = int32(base + ip * stride_p + iq)
-            near, far = get(volume, index), get(volume, int32(index + stride_p))
-            a, b = float32(int32(near & 0xFFFF)), float32(int32(near >> 16))
-            c, d = float32(int32(far & 0xFFFF)), float32(int32(far >> 16))
-            a += fq * (b - a)
-            c += fq * (d - c)
-            value = a + fp * (c - a)
-            weight = _weight(rays, n, r, at)
-            add(sums, int32(r), weight * max(value - _AIR, _ZERO))
-            add(sums, int32(n + r), weight * _bone(value))
+@njit(**_INLINE)
+def _deposit(total, bone, last_value, r, value):
+    """Adds the interval from the plane before to this one, when every ray of the bundle crosses it whole."""
+    before = swap(last_value, r, value)
+    add(total, r, max(value - _AIR, _ZERO))
+    add(bone, r, _THIRD * _bone(value) + _TWO_THIRDS * _bone(_HALF * (before + value)))
+
+
+@njit(**_INLINE)
+def _deposit_part(rays, total, bone, last_value, n, r, at, value):
+    """Adds the part of the interval from the plane before to this one that lies between BEGIN and END."""
+    before = swap(last_value, r, value)
+    start = min(max(get(rays, _BEGIN * n + r) - at, -_ONE), _ZERO)
+    stop = min(max(get(rays, _END * n + r) - at, -_ONE), _ZERO)
+    one, two = value + start * (value - before), value + stop * (value - before)
+    part = stop - start
+    add(total, r, part * _HALF * (max(one - _AIR, _ZERO) + max(two - _AIR, _ZERO)))
+    ends = _HALF * (_bone(one) + _bone(two))
+    add(bone, r, part * (_THIRD * ends + _TWO_THIRDS * _bone(_HALF * (one + two))))
 
 
 @njit(**_OPTIONS)
-def _march_along(volume, n, first, last, stride_x, stride_y, p_max, q_max, top, rays, sums):
-    """Sums (HU above air, bone) of a bundle along z, whose end slices repeat; p is x, q is y."""
+def _march_across(volume, n, first, last, stride_a, stride_p, p_max, q_max, whole, rays, total, bone, last_value):
+    """Sums (HU above air, bone) of a bundle along x or y."""
     for plane in range(first, last + 1):
-        base = int32(min(max(plane, 0), top))
-        at = float32(plane)
-        for r in range(n):
-            p = _position(rays, n, r, _P0, at, p_max)
-            q = _position(rays, n, r, _Q0, at, q_max)
-            ip, iq = int32(p), int32(q)
-            fp, fq = p - float32(ip), q - float32(iq)
-            index = int32(base + ip * stride_x + iq * stride_y)
-            a = float32(int32(get(volume, index) & 0xFFFF))
-            b = float32(int32(get(volume, int32(index + stride_y)) & 0xFFFF))
-            c = float32(int32(get(volume, int32(index + stride_x)) & 0xFFFF))
-            d = float32(int32(get(volume, int32(index + stride_x + stride_y)) & 0xFFFF))
-            a += fq * (b - a)
-            c += fq * (d - c)
-            value = a + fp * (c - a)
-            weight = _weight(rays, n, r, at)
-            add(sums, int32(r), weight * max(value - _AIR, _ZERO))
-            add(sums, int32(n + r), weight * _bone(value))
+        base, at = int32(plane * stride_a), float32(plane)
+        if whole:
+            for r in range(n):
+                value = _sample_across(volume, rays, n, r, at, base, stride_p, p_max, q_max)
+                _deposit(total, bone, last_value, r, value)
+        else:
+            for r in range(n):
+                value = _sample_across(volume, rays, n, r, at, base, stride_p, p_max, q_max)
+                _deposit_part(rays, total, bone, last_value, n, r, at, value)
+
+
+@njit(**_OPTIONS)
+def _march_along(volume, n, first, last, stride_p, stride_q, p_max, q_max, top, whole, rays, total, bone, last_value):
+    """Sums (HU above air, bone) of a bundle along z, whose end slices repeat."""
+    for plane in range(first, last + 1):
+        base, at = int32(min(max(plane, 0), top)), float32(plane)
+        if whole:
+            for r in range(n):
+                value = _sample_along(volume, rays, n, r, at, base, stride_p, stride_q, p_max, q_max)
+                _deposit(total, bone, last_value, r, value)
+        else:
+            for r in range(n):
+                value = _sample_along(volume, rays, n, r, at, base, stride_p, stride_q, p_max, q_max)
+                _deposit_part(rays, total, bone, last_value, n, r, at, value)
 
 
 @njit(**_OPTIONS)
@@ -133,16 +154,25 @@ def _steepest(direction):
 
 
 @njit(**_OPTIONS)
-def _set_ray(rays, n, r, source, direction, a, p, q, length_mm):
-    """Describes one ray by its crossings of the planes of axis ``a``."""
-    inverse = 1.0 / direction[a]
-    rays[_PS * n + r] = direction[p] * inverse
-    rays[_QS * n + r] = direction[q] * inverse
-    rays[_P0 * n + r] = source[p] - source[a] * direction[p] * inverse
-    rays[_Q0 * n + r] = source[q] - source[a] * direction[q] * inverse
-    rays[_BEGIN * n + r] = min(source[a], source[a] + direction[a])
-    rays[_END * n + r] = max(source[a], source[a] + direction[a])
-    rays[_CM * n + r] = 0.1 * length_mm * abs(inverse)
+def _set_rays(rays, n, source, first_pixel, step, affine, a, p, q):
+    """Describes the bundle's rays that run along axis ``a`` by their crossings of its planes; False without any."""
+    rays[: 7 * n] = 0.0
+    found = False
+    for r in range(n):
+        direction = first_pixel + r * step - source
+        if _steepest(direction) != a or direction[a] == 0.0:
+            continue
+        found = True
+        inverse = 1.0 / direction[a]
+        mm = affine @ direction
+        rays[_PS * n + r] = direction[p] * inverse
+        rays[_QS * n + r] = direction[q] * inverse
+        rays[_P0 * n + r] = source[p] - source[a] * direction[p] * inverse
+        rays[_Q0 * n + r] = source[q] - source[a] * direction[q] * inverse
+        rays[_BEGIN * n + r] = min(source[a], source[a] + direction[a])
+        rays[_END * n + r] = max(source[a], source[a] + direction[a])
+        rays[_CM * n + r] = 0.1 * np.sqrt(mm @ mm) * abs(inverse)
+    return found
 
 
 @njit(**_OPTIONS)
@@ -156,57 +186,68 @@ def _clip(start, slope, limit, low, high):
 
 @njit(**_OPTIONS)
 def _planes(rays, n, a, shape, p_max, q_max):
-    """First and last plane that any ray of the bundle meets inside the box."""
-    first, last = np.inf, -np.inf
+    """First and last plane to sample for what a bundle crosses of the box, and whether no ray ends within that."""
+    first, last, whole = np.inf, -np.inf, True
     for r in range(n):
         if rays[_CM * n + r] == 0.0:
             continue
-        low, high = rays[_BEGIN * n + r] - 1.0, rays[_END * n + r] + 1.0
+        low, high = (-np.inf, np.inf) if a == 2 else (0.0, shape[a] - 1.0)
         low, high = _clip(rays[_P0 * n + r], rays[_PS * n + r], p_max, low, high)
         if a == 2:
             low, high = _clip(rays[_Q0 * n + r], rays[_QS * n + r], q_max, low, high)
-        else:
-            low, high = max(low, 0.0), min(high, shape[a] - 1.0)
-        if low <= high:
-            first, last = min(first, low), max(last, high)
-    return (int(np.ceil(first)), int(np.floor(last))) if first <= last else (0, -1)
+        begin, end = rays[_BEGIN * n + r], rays[_END * n + r]
+        if low > high or low > end or high < begin:
+            continue
+        whole = whole and begin < low and high < end
+        first, last = min(first, max(low, begin)), max(last, min(high, end))
+    if first > last:
+        return 0, -1, True
+    return int(np.floor(first)), int(np.ceil(last)), whole
 
 
 @njit(**_OPTIONS)
-def _bundle(packed, volume, source, first_pixel, step, affine, rays, sums, n):
-    """Line integrals (soft, bone), left in ``sums``, of n rays to ``first_pixel + r step`` (padded voxel indices)."""
-    shape = packed.shape
+def _bundle(volume, shape, source, first_pixel, step, affine, rays, sums, n):
+    """Line integrals (soft, bone) of n rays to ``first_pixel + r step`` (padded voxel indices), float32 [2 n]."""
     stride_x, stride_y = int32(shape[1] * shape[2]), int32(shape[2])
     total = np.zeros(2 * n, np.float32)
     for a in range(3):
         p, q = (1, 2) if a == 0 else ((0, 2) if a == 1 else (0, 1))
-        rays[: 7 * n] = 0.0
-        found = False
-        for r in range(n):
-            direction = first_pixel + r * step - source
-            if _steepest(direction) == a and direction[a] != 0.0:
-                mm = affine @ direction
-                _set_ray(rays, n, r, source, direction, a, p, q, np.sqrt(mm @ mm))
-                found = True
-        if not found:
+        if not _set_rays(rays, n, source, first_pixel, step, affine, a, p, q):
             continue
         p_max, q_max = float32(shape[p] - 2), float32(shape[q] - (2 if a == 2 else 1))
-        first, last = _planes(rays, n, a, shape, p_max, q_max)
-        sums[: 2 * n] = 0.0
+        first, last, whole = _planes(rays, n, a, shape, p_max, q_max)
+        sums[:] = 0.0
         if a == 2:
-            _march_along(volume, n, first, last, stride_x, stride_y, p_max, q_max, shape[2] - 1, rays, sums)
+            _march_along(
+                volume,
+                n,
+                first,
+                last,
+                stride_x,
+                stride_y,
+                p_max,
+                q_max,
+                shape[2] - 1,
+                whole,
+                rays,
+                sums[0],
+                sums[1],
+                sums[2],
+            )
         else:
             stride_a, stride_p = (stride_x, stride_y) if a == 0 else (stride_y, stride_x)
-            _march_across(volume, n, first, last, stride_a, stride_p, p_max, q_max, rays, sums)
+            _march_across(
+                volume, n, first, last, stride_a, stride_p, p_max, q_max, whole, rays, sums[0], sums[1], sums[2]
+            )
         for r in range(n):
-            bone = sums[n + r]
-            total[r] += rays[_CM * n + r] * (_SOFT_OF_TOTAL * sums[r] - _SOFT_OF_BONE * bone)
+            bone = sums[1, r]
+            total[r] += rays[_CM * n + r] * (_SOFT_OF_TOTAL * sums[0, r] - _SOFT_OF_BONE * bone)
             total[n + r] += rays[_CM * n + r] * bone
     return total
 
 
 @njit(parallel=True, **_OPTIONS)
-def project(packed, sources, corners, columns, rows, affine, images):
+def project(volume, shape, sources, corners, columns, rows, affine, images):
     """Fills ``images`` [M, 2, H, W] for one volume.
 
     Cameras are given in padded voxel indices, float64 [M, 3]: focal spot, centre of pixel (0, 0), step to the next
@@ -214,15 +255,14 @@ def project(packed, sources, corners, columns, rows, affine, images):
     """
     cameras, _, height, width = images.shape
     blocks = (width + BLOCK - 1) // BLOCK
-    volume = packed.reshape(-1)
     for task in prange(cameras * blocks):
         camera, block = task % cameras, task // cameras
-        rays, sums = np.empty(7 * BUNDLE, np.float32), np.empty(2 * BUNDLE, np.float32)
+        rays, sums = np.empty(7 * BUNDLE, np.float32), np.empty((3, BUNDLE), np.float32)
         for column in range(block * BLOCK, min(block * BLOCK + BLOCK, width)):
             top = corners[camera] + column * columns[camera]
             for row in range(0, height, BUNDLE):
                 n = min(BUNDLE, height - row)
                 pixel = top + row * rows[camera]
-                total = _bundle(packed, volume, sources[camera], pixel, rows[camera], affine, rays, sums, n)
+                total = _bundle(volume, shape, sources[camera], pixel, rows[camera], affine, rays, sums, n)
                 images[camera, 0, row : row + n, column] = total[:n]
                 images[camera, 1, row : row + n, column] = total[n:]

@@ -15,6 +15,11 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 
+def _index(index: Any) -> Any:
+    """32 bits stay 32 bits: eight more lanes a gather."""
+    return types.int32 if index == types.int32 else types.intp
+
+
 def _scopes(builder: ir.IRBuilder) -> tuple[Any, Any]:
     module = builder.module
     domain = module.add_metadata(["carm_env"])
@@ -30,8 +35,8 @@ def _pointer(context: Any, builder: ir.IRBuilder, array_type: Any, array: Any, i
 
 @intrinsic
 def get(typing_context: Any, array: Any, index: Any) -> Any:
-    """``array[index]`` of a contiguous array by flat int32 index; nothing may write to it in the same loop."""
-    signature = array.dtype(array, types.int32)
+    """``array[index]`` of a contiguous array by flat index; nothing may write to it in the same loop."""
+    signature = array.dtype(array, _index(index))
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         value = builder.load(_pointer(context, builder, sig.args[0], args[0], args[1]))
@@ -44,9 +49,25 @@ def get(typing_context: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic
+def get_pair(typing_context: Any, array: Any, index: Any) -> Any:
+    """``array[index] | array[index + 1] << 16`` of a contiguous uint16 array as uint32: one unaligned load."""
+    signature = types.uint32(array, _index(index))
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        pointer = _pointer(context, builder, sig.args[0], args[0], args[1])
+        value = builder.load(builder.bitcast(pointer, ir.IntType(32).as_pointer()), align=2)
+        read, written = _scopes(builder)
+        value.set_metadata("alias.scope", read)
+        value.set_metadata("noalias", written)
+        return value
+
+    return signature, codegen
+
+
+@intrinsic
 def add(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
-    """``array[index] += value`` of a contiguous float array by flat int32 index; nobody reads it by ``get``."""
-    signature = types.void(array, types.int32, array.dtype)
+    """``array[index] += value`` of a contiguous float array by flat index; nobody reads it by ``get``."""
+    signature = types.void(array, _index(index), array.dtype)
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> None:
         pointer = _pointer(context, builder, sig.args[0], args[0], args[1])
@@ -56,5 +77,23 @@ def add(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
         for instruction in (old, store):
             instruction.set_metadata("alias.scope", written)
             instruction.set_metadata("noalias", read)
+
+    return signature, codegen
+
+
+@intrinsic
+def swap(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
+    """Puts ``value`` at ``array[index]`` of a contiguous array by flat index and returns what was there."""
+    signature = array.dtype(array, _index(index), array.dtype)
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        pointer = _pointer(context, builder, sig.args[0], args[0], args[1])
+        read, written = _scopes(builder)
+        old = builder.load(pointer)
+        store = builder.store(args[2], pointer)
+        for instruction in (old, store):
+            instruction.set_metadata("alias.scope", written)
+            instruction.set_metadata("noalias", read)
+        return old
 
     return signature, codegen

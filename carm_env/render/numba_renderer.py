@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -30,7 +31,8 @@ class PackedVolume:
     ``voxels`` uint32 [X, Y, Z]; ``to_index`` [4, 4] takes LPS mm to its voxel indices, ``to_mm`` [3, 3] index steps to mm.
     """
 
-    voxels: NDArray[np.uint32]
+    voxels: NDArray[np.uint16]
+    shape: tuple[int, int, int]
     to_index: F64
     to_mm: F64
 
@@ -63,7 +65,11 @@ def pack_volume(volume: Volume, name: str = "volume") -> PackedVolume:
     shift = np.eye(4)
     shift[:2, 3] = x0 - kernels.LOW_PAD, y0 - kernels.LOW_PAD
     padded = affine @ shift
-    return PackedVolume(kernels.pack(hu, x0, x1, y0, y1), np.linalg.inv(padded), np.ascontiguousarray(padded[:3, :3]))
+    frame = kernels.LOW_PAD + kernels.HIGH_PAD
+    shape = x1 - x0 + frame, y1 - y0 + frame, hu.shape[2]
+    voxels = np.empty(math.prod(shape) + 1, np.uint16)
+    kernels.pack(hu, x0, y0, voxels[:-1].reshape(shape))
+    return PackedVolume(voxels, shape, np.linalg.inv(padded), np.ascontiguousarray(padded[:3, :3]))
 
 
 class NumbaRenderer:
@@ -131,6 +137,7 @@ def _project(packed: PackedVolume, cameras: Cameras, size: tuple[int, int]) -> N
     images = np.empty((len(cameras), 2, *size), np.float32)
     kernels.project(
         packed.voxels,
+        packed.shape,
         cameras.source_mm @ linear.T + offset,
         corner @ linear.T + offset,
         column @ linear.T,

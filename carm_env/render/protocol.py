@@ -23,6 +23,4 @@ class Renderer(Protocol):
 
     name: str
 
-    def render(
-        self, patients: Sequence[Patient], cameras: Cameras, size: tuple[int, int]
-    ) -> NDArray[np.float32]: ...
+    def render(self, patients: Sequence[Patient], cameras: Cameras, size: tuple[int, int]) -> NDArray[np.float32]: ...
