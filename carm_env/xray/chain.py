@@ -33,8 +33,9 @@ from carm_env.xray.survey import Survey, survey
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
-ELECTRONIC_QUANTA = 4.0
-"""Electronic noise of a binned pixel in absorbed quanta, standard deviation [E]."""
+ELECTRONIC_QUANTA = 2.0
+"""Electronic noise of a binned pixel in absorbed quanta, standard deviation: exceeds quantum noise below about 5 nGy
+a frame in front of the grid [E]."""
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ FLOOR = np.float32(1e-3)
 SAMPLES = 2048
 """About as many pixels inside the field set the window."""
 LOW_PERCENT, HIGH_PERCENT = 1.0, 99.0
-LEAST_WINDOW = 0.5
-"""Least width of the window in ln of the signal: an even field does not become a picture of its noise."""
+LEAST_WINDOW, WIDEST_WINDOW = 0.5, 3.0
+"""Width of the window in ln of the signal: an even field does not become a picture of its noise, and the open air
+beside a head or neck saturates instead of taking the greys from the body."""
 
 
 def to_display(signal: F32, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -48,5 +49,6 @@ def _window(sample: F32) -> tuple[np.float32, np.float32]:
     """Lower and upper end of the window from the pixels inside the field."""
     part = sample[:: max(1, sample.size // SAMPLES)]
     low, high = np.percentile(part, (LOW_PERCENT, HIGH_PERCENT)).astype(np.float32)
-    lack = np.float32(max(0.0, LEAST_WINDOW - (high - low))) / 2
+    high = min(high, low + np.float32(WIDEST_WINDOW))
+    lack = max(np.float32(0.0), np.float32(LEAST_WINDOW) - (high - low)) / np.float32(2.0)
     return low - lack, high + lack

@@ -17,6 +17,8 @@ kernel = njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
 inline = njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
 PER_SOFT, PER_BONE = np.float32(1.0 / SOFT_STEP), np.float32(1.0 / BONE_STEP)
 LAST_SOFT, LAST_BONE = SOFT_NODES - 2, BONE_NODES - 2
+MOST_SOFT, MOST_BONE = np.float32(2 * (SOFT_NODES - 1)), np.float32(2 * (BONE_NODES - 1))
+"""Extrapolation ends at twice the grid (120 and 40 g/cm2): everything denser counts as that."""
 ZERO = np.float32(0.0)
 LOG2_E = np.float32(1.4426950408889634)
 POWERS = np.float32(2.0) ** -np.arange(127, dtype=np.float32)
@@ -27,8 +29,8 @@ C3, C4, C5 = np.float32(0.055863283), np.float32(0.008946215), np.float32(0.0018
 
 @inline
 def _exp(x):
-    """exp of a float32 below about 1, with arithmetic that the compiler can vectorise."""
-    y = max(x * LOG2_E, np.float32(-125.0)) - np.float32(1.0)
+    """exp of a float32 (positive ones count as 0), with arithmetic that the compiler can vectorise."""
+    y = min(max(x * LOG2_E, np.float32(-125.0)), ZERO) - np.float32(1.0)
     n = int(-y)
     f = y + np.float32(n) + np.float32(1.0)
     return POWERS[n] * (C0 + f * (C1 + f * (C2 + f * (C3 + f * (C4 + f * C5)))))
@@ -36,8 +38,8 @@ def _exp(x):
 
 @inline
 def _cell(soft, bone):
-    x = max(soft, ZERO) * PER_SOFT
-    y = max(bone, ZERO) * PER_BONE
+    x = min(max(soft, ZERO) * PER_SOFT, MOST_SOFT)
+    y = min(max(bone, ZERO) * PER_BONE, MOST_BONE)
     i = min(int(x), LAST_SOFT)
     j = min(int(y), LAST_BONE)
     return i, j, x - np.float32(i), y - np.float32(j)

@@ -2,7 +2,7 @@
 
 For one beam quality (kV, copper) the spectrum is integrated once over a 241 x 161 grid (60 x 20 g/cm2); after that a
 ray costs four table reads, whatever the spectrum. Interpolation is bilinear in the logarithm and goes on log-linearly
-beyond the grid, where the transmission is slightly under-estimated, as the beam no longer hardens.
+up to twice the grid, where the transmission is slightly under-estimated, as the beam no longer hardens.
 """
 
 from __future__ import annotations
