@@ -225,3 +225,10 @@ def test_no_frames_are_no_exposures():
     taken = XrayChain().expose(np.zeros((0, 2, 8, 8), np.float32), request(0), [])
     assert taken.signal.shape == (0, 8, 8)
     assert taken.kap_gycm2.shape == (0,)
+
+
+def test_an_easy_view_gets_the_generator_s_least_tube_load_and_is_not_called_limited():
+    taken = expose(line_integrals=slab(0.0), preset=0)
+    assert taken.technique.mas[0] == control.MIN_MAS
+    assert taken.k_detector_ngy[0] > 3.0
+    assert not taken.limited[0]
