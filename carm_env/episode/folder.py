@@ -128,5 +128,5 @@ def lock(folder: Path, out: Path) -> IO[str]:
         pass
     except OSError:
         handle.close()
-        raise CarmError(f"out={out} is being written by another process; wait for that or take another folder") from None
+        raise CarmError(f"out={out} is being written by another process; wait or take another folder") from None
     return handle
