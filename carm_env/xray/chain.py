@@ -111,8 +111,9 @@ class XrayChain:
         _write_technique(taken.technique, i, used)
         _write_technique(taken.advised, i, advised)
         taken.limited[i] = advised.limited
-        taken.k_detector_ngy[i] = open_ngy * math.exp(view.means(table)[KERMA]) * (1.0 + view.spr)
-        taken.quanta[i] = quanta_per_mm2(view, table, open_ngy)
+        means = view.means(table)
+        taken.k_detector_ngy[i] = open_ngy * math.exp(means[KERMA]) * (1.0 + view.spr)
+        taken.quanta[i] = quanta_per_mm2(table, means, view.spr, open_ngy)
         self._charge(i, view, kerma_ngy(table.ugy_per_mas, used.mas, view.sod_mm - IRP_OFFSET_MM), request, taken)
         scale = scale_of(table, preset_ngy, open_ngy, view.pitch_mm, self.electronic_quanta)
         form(view, table, scale, rng, taken.signal[i])

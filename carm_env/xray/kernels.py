@@ -82,17 +82,18 @@ def measure(frame, values, r0, r1, c0, c1):
 
 
 @kernel
-def block_sums(image, r0, r1, c0, c1, sums, counts):
-    """Sums and pixel counts of ``image`` over the blocks that divide the field evenly, into [B, C] arrays."""
-    rows, columns = sums.shape
-    sums[:] = ZERO
-    counts[:] = ZERO
-    for r in range(r0, r1):
-        b = (r - r0) * rows // (r1 - r0)
-        for c in range(c0, c1):
-            d = (c - c0) * columns // (c1 - c0)
-            sums[b, d] += image[r, c]
-            counts[b, d] += np.float32(1.0)
+def block_means(image, r0, r1, c0, c1, out):
+    """Means of ``image`` over the blocks that divide the field evenly, into ``out`` [B, C]."""
+    rows, columns = out.shape
+    for b in range(rows):
+        top, bottom = r0 + b * (r1 - r0) // rows, r0 + (b + 1) * (r1 - r0) // rows
+        for d in range(columns):
+            left, right = c0 + d * (c1 - c0) // columns, c0 + (d + 1) * (c1 - c0) // columns
+            total = ZERO
+            for r in range(top, bottom):
+                for c in range(left, right):
+                    total += image[r, c]
+            out[b, d] = total / ((bottom - top) * (right - left))
 
 
 @kernel

@@ -53,10 +53,9 @@ def scale_of(table: BeamTable, preset_ngy: float, open_ngy: float, pitch_mm: flo
     return Scale(kev, open_ngy / preset_ngy, sigma)
 
 
-def quanta_per_mm2(view: Survey, table: BeamTable, open_ngy: float) -> float:
-    """Absorbed quanta per mm2 in the measuring field (log-mean), behind the grid, with scatter."""
-    means = view.means(table)
-    behind_grid = scatter.GRID_PRIMARY * (1.0 + scatter.GRID_SCATTER_OVER_PRIMARY * view.spr)
+def quanta_per_mm2(table: BeamTable, means: tuple[float, float, float, float], spr: float, open_ngy: float) -> float:
+    """Absorbed quanta per mm2 behind the grid, with scatter, from a table's ``means`` (``Survey.means``)."""
+    behind_grid = scatter.GRID_PRIMARY * (1.0 + scatter.GRID_SCATTER_OVER_PRIMARY * spr)
     return open_ngy * table.kev_per_mm2_ngy * math.exp(means[SIGNAL]) * behind_grid / means[MEAN_KEV]
 
 

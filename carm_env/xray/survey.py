@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ class Survey:
     spr_curve: F64
     block_cm: tuple[float, float]
 
-    @property
+    @cached_property
     def spr(self) -> float:
         """Scatter over primary in the measuring field, before the grid, from its mean thickness."""
         rows, columns = self.thickness_cm.shape
@@ -65,10 +66,9 @@ def block_means(image: F32, field: Field) -> F64:
     """Means of an [H, W] image over the blocks of a field, [B, C]."""
     from carm_env.xray import kernels
 
-    shape = (min(BLOCKS, field.r1 - field.r0), min(BLOCKS, field.c1 - field.c0))
-    sums, counts = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    kernels.block_sums(image, *field.bounds, sums, counts)
-    return sums.astype(float) / counts
+    means = np.empty((min(BLOCKS, field.r1 - field.r0), min(BLOCKS, field.c1 - field.c0)))
+    kernels.block_means(image, *field.bounds, means)
+    return means
 
 
 def survey(frame: F32, field: Field, sod_mm: float, sid_mm: float, pitch_mm: float) -> Survey:
