@@ -31,7 +31,7 @@ SIZE = (128, 128)
 NANODRR_SAMPLES = 290
 """Where nanodrr's error equals that of Joseph's method."""
 
-Image = NDArray[np.float32]
+Image = NDArray[np.floating[Any]]
 
 
 def body(seed: int = 0) -> Patient:
@@ -91,9 +91,12 @@ def nanodrr_pair(patient: Patient, cameras: Cameras) -> Callable[[], Image]:
     mu = np.ascontiguousarray(m.attenuation(volume.hu).astype(np.float32).T)
     grid = np.diag([*(2.0 / counts), 1.0])
     grid[:3, 3] = 1.0 / counts - 1.0
-    matrices = [torch.tensor(a, dtype=torch.float32) for a in (volume.affine, volume.inverse_affine, grid)]
+    to_mm, to_voxel, to_grid = (
+        torch.tensor(a, dtype=torch.float32) for a in (volume.affine, volume.inverse_affine, grid)
+    )
     image = torch.from_numpy(mu)[None, None]
-    subject = Subject(image, torch.zeros(1, 1, 1, 1, 1), *matrices, torch.zeros(3), convert_to_mu=False)
+    label = torch.zeros(1, 1, 1, 1, 1)
+    subject = Subject(image, label, to_mm, to_voxel, to_grid, torch.zeros(3), convert_to_mu=False)
     pixels = torch.tensor(pixel_centres(cameras, SIZE).reshape(len(cameras), -1, 3), dtype=torch.float32)
     source = torch.tensor(cameras.source_mm[:, None], dtype=torch.float32)
     eye = torch.eye(4).repeat(len(cameras), 1, 1)

@@ -10,6 +10,8 @@ together (a bundle), plane by plane, so that neighbours share cache lines and ve
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import float32, int32, njit, prange
 
@@ -31,8 +33,8 @@ _MIX_BONE, _BONE = float32(m.MIX_BONE_SLOPE), float32(m.BONE_SLOPE)
 _SOFT_OF_TOTAL = float32(m.SOFT_SLOPE)
 _SOFT_OF_BONE = float32(m.MU_BONE_CM2G / m.MU_SOFT_CM2G)
 _ZERO, _HALF, _ONE, _THIRD, _TWO_THIRDS = float32(0), float32(0.5), float32(1), float32(1 / 3), float32(2 / 3)
-_OPTIONS = {"cache": True, "fastmath": True, "error_model": "numpy", "nogil": True}
-_INLINE = {"fastmath": True, "error_model": "numpy", "nogil": True, "forceinline": True}
+_OPTIONS: Any = {"cache": True, "fastmath": True, "error_model": "numpy", "nogil": True}
+_INLINE: Any = {"fastmath": True, "error_model": "numpy", "nogil": True, "forceinline": True}
 
 # A bundle of n rays: rows of n float32. Position in plane i is (P0 + i PS, Q0 + i QS); the ray lives from BEGIN to END.
 _P0, _PS, _Q0, _QS, _BEGIN, _END, _CM = range(7)

@@ -28,7 +28,11 @@ MAX_VOXELS = 2**31 - 1
 class PackedVolume:
     """A volume cropped to the body in x and y and stored for the kernels.
 
-    ``voxels`` uint32 [X, Y, Z]; ``to_index`` [4, 4] takes LPS mm to its voxel indices, ``to_mm`` [3, 3] index steps to mm.
+    Attributes:
+        voxels: HU + 1024, uint16, flat with z fastest and one element more than ``shape`` tells.
+        shape: padded (X, Y, Z).
+        to_index: LPS mm to padded voxel indices, [4, 4].
+        to_mm: steps in voxel indices to mm, [3, 3].
     """
 
     voxels: NDArray[np.uint16]
@@ -69,13 +73,15 @@ def pack_volume(volume: Volume, name: str = "volume") -> PackedVolume:
     shape = x1 - x0 + frame, y1 - y0 + frame, hu.shape[2]
     voxels = np.empty(math.prod(shape) + 1, np.uint16)
     kernels.pack(hu, x0, y0, voxels[:-1].reshape(shape))
-    return PackedVolume(voxels, shape, np.linalg.inv(padded), np.ascontiguousarray(padded[:3, :3]))
+    return PackedVolume(
+        voxels, shape, np.asarray(np.linalg.inv(padded), np.float64), np.ascontiguousarray(padded[:3, :3])
+    )
 
 
 class NumbaRenderer:
     """Joseph's method on packed volumes (see ``kernels``), the ``Renderer`` named ``numba``.
 
-    Packed volumes are kept by ``patient.id``, the least recently used ones dropped beyond ``cache_bytes`` (4 bytes a
+    Packed volumes are kept by ``patient.id``, the least recently used ones dropped beyond ``cache_bytes`` (2 bytes a
     voxel of the body's box; the newest is always kept).
     """
 
