@@ -23,7 +23,7 @@ _lock = threading.Lock()
 
 
 def load_patient(spec: str) -> Patient:
-    """The patient named by ``spec``: ``phantom:SEED`` or a path to a NIfTI file, with its landmark file if there is one.
+    """The patient named by ``spec``: ``phantom:SEED`` or a path to a NIfTI file (with its landmark file, if any).
 
     The last patients are kept in memory, up to ``CACHE_BYTES`` of voxels a process (the newest always); a file that
     changed on disk is read again.
@@ -48,7 +48,7 @@ def load_patient(spec: str) -> Patient:
 
 def content_id(volume: Volume) -> str:
     """``ct-`` and 16 hexadecimal digits of the BLAKE2b hash of voxels and affine."""
-    digest = hashlib.blake2b(np.ascontiguousarray(volume.hu), digest_size=8)
+    digest = hashlib.blake2b(np.ascontiguousarray(volume.hu).data, digest_size=8)
     digest.update(str(volume.hu.shape).encode())
     digest.update(np.ascontiguousarray(volume.affine).tobytes())
     return "ct-" + digest.hexdigest()
@@ -58,6 +58,8 @@ def _key(spec: str) -> tuple[Any, ...]:
     if spec.startswith(PHANTOM_PREFIX):
         return (spec,)
     path = Path(spec)
+    if not path.name:
+        raise CarmError(f"patient {spec!r} names nothing; want 'phantom:SEED' or the path of a NIfTI file")
     return (str(path.absolute()), _stamp(path), _stamp(sidecar_path(path)))
 
 

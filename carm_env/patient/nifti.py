@@ -84,9 +84,10 @@ def _read_header(stream: IO[bytes], path: Path) -> _Header:
     from nibabel.nifti2 import Nifti2Header
 
     block = stream.read(348)
+    kind: Any = Nifti2Header
     if block[:4] in (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c"):
         block += stream.read(540 - 348)
-        kind, magic = Nifti2Header, block[4:7]
+        magic = block[4:7]
     else:
         kind, magic = Nifti1Header, block[344:347]
     if len(block) < kind.sizeof_hdr or magic not in (b"n+1", b"n+2", b"ni1", b"ni2"):
@@ -228,7 +229,9 @@ def _check_range(hu: NDArray[np.int16], path: Path) -> None:
     else:
         guess = ""
     missing = "no air below -200" if air < 0.001 else "hardly any tissue in -200..200"
-    raise CarmError(f"{path}: values {low}..{high} have {missing}{guess}; want a CT in Hounsfield units, air near -1000")
+    raise CarmError(
+        f"{path}: values {low}..{high} have {missing}{guess}; want a CT in Hounsfield units, air near -1000"
+    )
 
 
 def _one_line(error: Exception) -> str:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from carm_env.errors import CarmError
 from carm_env.patient.anatomy import head, limbs, pelvis, spine, thorax, trunk
 from carm_env.patient.anatomy.build import Build, draw_build
-from carm_env.patient.anatomy.shapes import tissue
+from carm_env.patient.anatomy.shapes import tissue, vec
 from carm_env.patient.anatomy.voxelise import add_noise, paint_loft, paint_shapes
 from carm_env.patient.model import Demographics, Patient, Volume
 
@@ -75,7 +75,7 @@ def phantom_targets(build: Build) -> dict[str, F64]:
     }
     for side, word in SIDES:
         points[f"{word}_eye_lens"] = build.head(np.array(head.LENS) * [side, 1.0, 1.0])
-        points[f"{word}_groin_puncture"] = build.hip * [side, 1.0, 1.0] + [-side * 6.0, -48.0, -4.0]
+        points[f"{word}_groin_puncture"] = build.hip * [side, 1.0, 1.0] + vec(-side * 6.0, -48.0, -4.0)
     return points
 
 

@@ -151,7 +151,9 @@ def _points(record: dict[str, Any], key: str, path: Path) -> dict[str, F64]:
 def _position(entry: Any, field_name: str, path: Path) -> F64:
     position = entry.get("position") if isinstance(entry, dict) else None
     if not (isinstance(position, list) and len(position) == 3 and all(map(_is_number, position))):
-        raise CarmError(f"{path}: {_short(field_name, 80)}.position is {_short(position)}; want 3 finite numbers, LPS mm")
+        raise CarmError(
+            f"{path}: {_short(field_name, 80)}.position is {_short(position)}; want 3 finite numbers, LPS mm"
+        )
     return np.array(position, float)
 
 
@@ -171,7 +173,9 @@ def _demographics(person: dict[str, Any], path: Path) -> Demographics:
 def _arms(person: dict[str, Any], path: Path) -> str | None:
     arms = person.get("arms")
     if arms is not None and (not isinstance(arms, str) or len(arms) > 40):
-        raise CarmError(f"{path}: patient.arms is {_short(arms)}; want a word such as 'raised' or 'at the sides', or null")
+        raise CarmError(
+            f"{path}: patient.arms is {_short(arms)}; want a word such as 'raised' or 'at the sides', or null"
+        )
     return arms
 
 

@@ -24,7 +24,9 @@ class Build:
     """One person, supine, LPS mm; lengths are bone lengths, ``vertebrae`` maps C2..L5 to body centres [3].
 
     Attributes:
-        width, head_scale: lateral and head scale against a person of 1.70 m. fat_mm: subcutaneous fat of the trunk.
+        width, chest, head_scale: scales of frame, rib cage and head against a person of 1.70 m.
+        fat_mm: subcutaneous fat of the trunk.
+        girth: scale of the muscles' outline for the body mass index.
         tangent_deg: tilt of each vertebra about x. head_turn: rotation [3, 3] of the head against the torso.
         dens: tip of the odontoid process, where the head turns. symphysis, hip: the pelvis' anchors (hip: left).
     """
@@ -38,6 +40,7 @@ class Build:
     chest: float
     head_scale: float
     fat_mm: float
+    girth: float
     vertebrae: dict[str, F64]
     tangent_deg: dict[str, float]
     head_turn: F64
@@ -73,6 +76,7 @@ def draw_build(rng: np.random.Generator) -> Build:
     width = (height / 1700.0) ** 0.8 * (1.02 if sex == "M" else 0.98) * rng.normal(1.0, 0.03)
     chest = width * (1.03 if sex == "M" else 0.95) * rng.normal(1.0, 0.03) * (1.0 + 0.006 * (bmi - 27.0))
     head_scale = (1.02 if sex == "M" else 0.96) * float(np.clip(rng.normal(1.0, 0.025), 0.93, 1.08))
+    girth = float(np.clip(1.0 + 0.011 * (bmi - 25.0), 0.9, 1.12))
     trunk = height * ((0.338 if sex == "M" else 0.346) + rng.normal(0.0, 0.0125))
     neck = float(np.clip(rng.normal(1.0, 0.07), 0.82, 1.2)) * np.sqrt(height / 1700.0)
     vertebrae, tangent = _spine(rng, trunk, neck, width)
@@ -84,7 +88,7 @@ def draw_build(rng: np.random.Generator) -> Build:
     arms: Literal["raised", "at the sides"] = "raised" if rng.random() < 0.3 else "at the sides"
     weight = round(bmi * (height / 1000.0) ** 2, 1)
     return Build(
-        sex, age, height, weight, arms, float(width), float(chest), head_scale, fat,
+        sex, age, height, weight, arms, float(width), float(chest), head_scale, fat, girth,
         vertebrae, tangent, turn, dens, symphysis, hip, rng.random(64),
     )  # fmt: skip
 
@@ -98,7 +102,7 @@ def _spine(
     parts = np.array([262.0, 171.5, 153.0]) * (1.0 + rng.normal(0.0, 0.025, 3))
     parts *= trunk / parts.sum()
     gaps = [
-        *(np.array(_CERVICAL) * neck * 0.92),
+        *(np.array(_CERVICAL) * neck * 0.85),
         *(np.array(_THORACIC) * parts[0] / np.sum(_THORACIC)),
         *(np.array(_LUMBAR) * parts[1] / np.sum(_LUMBAR)),
     ]

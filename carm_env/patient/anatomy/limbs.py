@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carm_env.patient.anatomy.build import Build
-from carm_env.patient.anatomy.shapes import bone, capsule, chain, ellipsoid
+from carm_env.patient.anatomy.shapes import bone, capsule, chain, ellipsoid, vec
 from carm_env.patient.anatomy.thorax import shoulder
 
 F64 = NDArray[np.float64]
@@ -30,7 +30,7 @@ def arm(build: Build, side: float) -> Arm:
     upper, fore, hand = np.array([0.186, 0.146, 0.108]) * build.height_mm * [0.94, 1.0, 0.9]
     top = shoulder(build, side)
     if build.arms == "raised":
-        to_elbow, to_wrist = [side * 0.12, -0.58, 0.80], [-side * 0.72, -0.05, 0.66]
+        to_elbow, to_wrist = [side * 0.12, -0.58, 0.80], [-side * 0.55, 0.30, 0.75]
         to_hand = [-side * 0.8, 0.0, 0.5]
     else:
         out = 0.14 + 0.0045 * build.fat_mm
@@ -47,7 +47,11 @@ def arm_bones(a: Arm) -> F64:
     shaft = a.shoulder + (a.elbow - a.shoulder) * 0.13
     low = a.shoulder + (a.elbow - a.shoulder) * 0.92
     condyles = capsule(a.elbow - 20 * elbow_axis, a.elbow + 20 * elbow_axis, 10.0)
-    humerus = [capsule(a.shoulder, shaft, 20.0, 13.0), *chain([shaft, low], [12.0, 11.0]), capsule(low, a.elbow, 11.0, 12.0)]
+    humerus = [
+        capsule(a.shoulder, shaft, 20.0, 13.0),
+        *chain([shaft, low], [12.0, 11.0]),
+        capsule(low, a.elbow, 11.0, 12.0),
+    ]
     fore = []
     for sign in (-1.0, 1.0):
         start, end = a.elbow + sign * 11 * elbow_axis, a.wrist + sign * 13 * across
@@ -70,14 +74,16 @@ def _along(a: Arm) -> F64:
 def arm_flesh(build: Build, a: Arm) -> tuple[list[F64], list[F64]]:
     """Shapes of skin and muscle of one arm."""
     fat = 3.0 + 0.25 * build.fat_mm
-    m = build.width
+    m = build.width * build.girth
+    root = build.vertebrae["C7"] + vec(a.side * 34.0, 12.0, 0.0)
     muscle = [
         capsule(a.shoulder, a.shoulder + 0.3 * (a.elbow - a.shoulder), 44.0 * m, 40.0 * m),
         capsule(a.shoulder + 0.3 * (a.elbow - a.shoulder), a.elbow, 40.0 * m, 33.0 * m),
         capsule(a.elbow, a.wrist, 36.0 * m, 24.0 * m),
         capsule(a.wrist, a.fingers, 22.0, 16.0),
+        capsule(root, a.shoulder + vec(-a.side * 10.0, 10.0, 2.0), 26.0, 34.0),
     ]
-    grow = np.array([fat, fat, 0.7 * fat, 2.0])
+    grow = np.array([fat, fat, 0.7 * fat, 2.0, 0.6 * fat])
     return [_grown(shape, float(g)) for shape, g in zip(muscle, grow, strict=True)], muscle
 
 
@@ -93,7 +99,7 @@ def femur_bones(build: Build, side: float, bottom: float) -> F64:
     proximal = [
         capsule(hip, neck, 15.0 * k, 17.0 * k),
         capsule(trochanter, neck, 14.0 * k, 17.0 * k),
-        capsule(lesser, neck + [0, 0, -20.0], 7.0, 12.0),
+        capsule(lesser, neck + vec(0, 0, -20.0), 7.0, 12.0),
     ]
     head = bone([ellipsoid(hip, [24.0 * k] * 3)], 1.5, 350.0)
     return np.concatenate([bone(shaft, 5.5, 60.0), bone(proximal, 2.0, 280.0), head])
@@ -102,7 +108,7 @@ def femur_bones(build: Build, side: float, bottom: float) -> F64:
 def thigh_flesh(build: Build, side: float, bottom: float) -> tuple[list[F64], list[F64]]:
     """Shapes of skin and muscle of one thigh."""
     hip = build.hip * [side, 1.0, 1.0]
-    k, fat = build.width, 5.0 + 0.6 * build.fat_mm
+    k, fat = build.width * build.girth, 5.0 + 0.6 * build.fat_mm
     top = np.array([side * 88.0 * k, hip[1] - 26.0, hip[2] - 40.0])
     below = np.array([side * 92.0 * k, hip[1] - 20.0, bottom - 60.0])
     muscle = [capsule(top, below, 80.0 * k, 68.0 * k)]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carm_env.patient.anatomy.build import Build
-from carm_env.patient.anatomy.shapes import bone, capsule, chain, ellipsoid, plate, tissue
+from carm_env.patient.anatomy.shapes import bone, capsule, chain, ellipsoid, plate, tissue, vec
 
 F64 = NDArray[np.float64]
 _RIM = np.array([
@@ -34,7 +34,7 @@ def pelvis_bones(build: Build) -> F64:
     """Rows of both hip bones and the symphysis (fibrocartilage of 200 HU)."""
     halves = [_hip_bone(build, side) for side in (-1.0, 1.0)]
     middle = build.symphysis
-    disc = tissue([capsule(middle - [0.0, 0.0, 13.0], middle + [0.0, 0.0, 13.0], 7.0)], 200.0)
+    disc = tissue([capsule(middle - vec(0.0, 0.0, 13.0), middle + vec(0.0, 0.0, 13.0), 7.0)], 200.0)
     return np.concatenate([disc, *halves])
 
 
@@ -75,9 +75,9 @@ def _pubis(build: Build, side: float, hip: F64) -> F64:
     behind = hip + np.array([-side * 16.0, 22.0, -24.0]) * k
     ramus = hip + np.array([-side * 30.0, -18.0, -2.0]) * k
     parts = [
-        *chain([ramus, 0.5 * (ramus + body) + [0, 0, 4.0], body], [10.0, 7.0, 8.0]),
+        *chain([ramus, 0.5 * (ramus + body) + vec(0, 0, 4.0), body], [10.0, 7.0, 8.0]),
         capsule(body, low, 7.5, 7.0),
-        *chain([low, 0.5 * (low + sit) + [0, 0, -6.0], sit], [6.0, 5.5, 9.0]),
+        *chain([low, 0.5 * (low + sit) + vec(0, 0, -6.0), sit], [6.0, 5.5, 9.0]),
         *chain([sit, behind, hip + np.array([-side * 24.0, 8.0, 6.0]) * k], [13.0, 12.0, 12.0]),
     ]
     return bone(parts, 2.0)

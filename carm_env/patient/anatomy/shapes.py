@@ -22,6 +22,11 @@ def _row(kind: int, low: ArrayLike, high: ArrayLike, numbers: Sequence[float]) -
     return row
 
 
+def vec(x: float, y: float, z: float) -> F64:
+    """A point or offset [3]."""
+    return np.array([x, y, z], float)
+
+
 def capsule(a: ArrayLike, b: ArrayLike, radius: float, radius_b: float | None = None) -> F64:
     """A round-ended cone from ``a`` to ``b`` (mm); one radius, or one at each end."""
     a, b = np.asarray(a, float), np.asarray(b, float)
@@ -75,4 +80,3 @@ def tissue(shapes: Sequence[F64], hu: float, inset_mm: float = 0.0) -> F64:
 def bone(shapes: Sequence[F64], shell_mm: float, core: float = TRABECULAR, cortical: float = CORTICAL) -> F64:
     """The union of shapes as one bone: cortical outside, ``core`` HU deeper than ``shell_mm``."""
     return np.concatenate([tissue(shapes, cortical), tissue(shapes, core, shell_mm)])
-

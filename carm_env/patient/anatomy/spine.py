@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carm_env.patient.anatomy.build import LEVELS, Build
-from carm_env.patient.anatomy.shapes import bone, capsule, chain, ellipsoid, plate
+from carm_env.patient.anatomy.shapes import bone, capsule, chain, ellipsoid, plate, vec
 
 F64 = NDArray[np.float64]
 _AT = [0, 5, 6, 17, 18, 22]
@@ -27,6 +27,7 @@ def spine_bones(build: Build) -> F64:
 
 
 def _vertebra(build: Build, i: int) -> F64:
+    """One vertebra; its trabecular HU fall with age from 270 to 180 (an estimate)."""
     k = build.width
     size = {name: float(np.interp(i, _AT, values)) * k for name, values in _SIZE.items()}
     centre = build.vertebrae[LEVELS[i]]
@@ -38,7 +39,9 @@ def _vertebra(build: Build, i: int) -> F64:
         return centre + turn @ np.array([x, y, z])
 
     canal = 15.0 * k
-    parts = [capsule(at(0, b + canal, -0.2 * half), at(0, b + canal + size["spinous"], -size["spinous drop"]), 3.5, 4.0)]
+    parts = [
+        capsule(at(0, b + canal, -0.2 * half), at(0, b + canal + size["spinous"], -size["spinous drop"]), 3.5, 4.0)
+    ]
     for side in (-1.0, 1.0):
         root = at(side * 0.72 * a, b + 0.55 * canal, 0.2 * half)
         parts += [
@@ -48,8 +51,10 @@ def _vertebra(build: Build, i: int) -> F64:
             capsule(at(side * 0.75 * a, b + 0.7 * canal, half), at(side * 0.75 * a, b + 0.8 * canal, -1.2 * half), r),
         ]
     if LEVELS[i] == "C2":
-        parts.append(capsule(centre, build.dens - [0.0, 0.0, 5.0], 6.0, 5.0))
-    return np.concatenate([bone(parts, 1.8), bone([ellipsoid(centre, [a, b, half], turn, 8.0)], 1.3)])
+        parts.append(capsule(centre, build.dens - vec(0.0, 0.0, 5.0), 6.0, 5.0))
+    core = 270.0 - 1.3 * (build.age_years - 20.0)
+    body = bone([ellipsoid(centre, [a, b, half], turn, 8.0)], 1.2, core, 850.0)
+    return np.concatenate([bone(parts, 1.6, core, 950.0), body])
 
 
 def _gap(build: Build, i: int) -> float:
@@ -59,18 +64,21 @@ def _gap(build: Build, i: int) -> float:
 
 def _atlas(build: Build) -> F64:
     parts = []
-    middle = build.dens + [0.0, 4.0, -7.0]
+    middle = build.dens + vec(0.0, 4.0, -7.0)
     for side in (-1.0, 1.0):
-        mass = middle + [side * 18.0, 0.0, 0.0]
-        back = middle + [side * 12.0, 22.0, 0.0]
-        parts += [capsule(mass - [0, 0, 4.0], mass + [0, 0, 4.0], 7.0), capsule(mass, mass + [side * 18.0, 2.0, 0.0], 4.0)]
-        parts += chain([mass, back, middle + [0.0, 29.0, 0.0]], 3.5)
-        parts.append(capsule(mass, middle + [0.0, -10.0, 0.0], 4.0))
+        mass = middle + vec(side * 18.0, 0.0, 0.0)
+        back = middle + vec(side * 12.0, 22.0, 0.0)
+        parts += [
+            capsule(mass - vec(0, 0, 4.0), mass + vec(0, 0, 4.0), 7.0),
+            capsule(mass, mass + vec(side * 18.0, 2.0, 0.0), 4.0),
+        ]
+        parts += chain([mass, back, middle + vec(0.0, 29.0, 0.0)], 3.5)
+        parts.append(capsule(mass, middle + vec(0.0, -10.0, 0.0), 4.0))
     return bone(parts, 1.8)
 
 
 def _sacrum(build: Build) -> F64:
-    k, top = build.width, build.vertebrae["L5"] + [0.0, 6.0, -32.0 * build.width]
+    k, top = build.width, build.vertebrae["L5"] + vec(0.0, 6.0, -32.0 * build.width)
     s3, coccyx = top + np.array([0.0, 48.0, -48.0]) * k, top + np.array([0.0, 40.0, -118.0]) * k
     s5 = top + np.array([0.0, 55.0, -88.0]) * k
     parts = [*chain([top, s3, s5], [15.0, 11.0, 7.0]), capsule(s5, coccyx, 6.0, 3.0)]

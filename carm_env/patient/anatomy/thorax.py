@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carm_env.patient.anatomy.build import Build
-from carm_env.patient.anatomy.shapes import bone, capsule, chain, plate, tissue
+from carm_env.patient.anatomy.shapes import bone, capsule, chain, plate, tissue, vec
 
 F64 = NDArray[np.float64]
 HALF_WIDTH = np.array([54.0, 78.0, 95.0, 107.0, 116.0, 123.0, 128.0, 131.0, 131.0, 127.0, 118.0, 104.0])
@@ -45,7 +45,7 @@ def _rib(build: Build, k: int, side: float) -> F64:
     vertebra = build.vertebrae[f"T{k + 1}"]
     turn = np.radians(np.linspace(np.degrees(np.arcsin(min(0.9, 34.0 / a))), _END_DEG[k], 18))
     path = np.stack([side * a * np.sin(turn), cy + b * np.cos(turn), _rib_z(build, k, turn)], axis=1)
-    neck = vertebra + [side * 15.0, 12.0, 6.0]
+    neck = vertebra + vec(side * 15.0, 12.0, 6.0)
     return np.concatenate([neck[None], path])
 
 
@@ -57,8 +57,8 @@ def _junction(build: Build, k: int, side: float) -> F64:
     """Where the cartilage of rib ``k`` meets the sternum, or for ribs 8-10 the costal margin."""
     top, bottom = _sternum_ends(build)
     t = min(k, 6.5) / 6.5
-    point = top + (bottom - top) * t + [side * 14.0, 0.0, 0.0]
-    return point + [side * 7.0 * max(0, k - 6), 0.0, -9.0 * max(0, k - 6)]
+    point = top + (bottom - top) * t + vec(side * 14.0, 0.0, 0.0)
+    return point + vec(side * 7.0 * max(0, k - 6), 0.0, -9.0 * max(0, k - 6))
 
 
 def _sternum_ends(build: Build) -> tuple[F64, F64]:
@@ -78,7 +78,7 @@ def _sternum(build: Build) -> F64:
         plate(top + 22 * x, angle - 11 * x, angle + 11 * x, 5.0),
         plate(angle - 11 * x, angle + 11 * x, bottom - 13 * x, 4.5),
         plate(angle + 11 * x, bottom - 13 * x, bottom + 13 * x, 4.5),
-        capsule(bottom, bottom + [0.0, 4.0, -28.0], 5.0, 3.0),
+        capsule(bottom, bottom + vec(0.0, 4.0, -28.0), 5.0, 3.0),
     ]
     return bone(parts, 1.5)
 
@@ -110,10 +110,12 @@ def shoulder_girdle(build: Build) -> F64:
 
 def _girdle(build: Build, side: float) -> F64:
     head, tip = shoulder(build, side), scapula_tip(build, side)
-    manubrium = _sternum_ends(build)[0] + [side * 26.0, 2.0, 4.0]
+    manubrium = _sternum_ends(build)[0] + vec(side * 26.0, 2.0, 4.0)
     acromion = head + np.array([side * 14.0, 8.0, 34.0])
     bend = 0.5 * (manubrium + acromion)
-    clavicle = chain([manubrium, bend + [-side * 22.0, -8.0, 2.0], bend + [side * 26.0, 12.0, 6.0], acromion], 5.5)
+    clavicle = chain(
+        [manubrium, bend + vec(-side * 22.0, -8.0, 2.0), bend + vec(side * 26.0, 12.0, 6.0), acromion], 5.5
+    )
     x = side * 74.0 * build.chest
     superior = np.array([x, _back_y(build, abs(x), "T2") + 4.0, build.z("T1") - 18.0])
     medial = np.array([x, _back_y(build, abs(x), "T3") + 4.0, build.z("T1") - 48.0])
@@ -124,7 +126,7 @@ def _girdle(build: Build, side: float) -> F64:
         *chain([glenoid, tip], [8.0, 5.0]),
         *chain([tip, medial, superior], [5.0, 3.5, 3.5]),
         *chain([medial, acromion], [4.0, 7.0]),
-        capsule(glenoid - [0, 0, 12.0], glenoid + [0, 0, 12.0], 8.0),
+        capsule(glenoid - vec(0, 0, 12.0), glenoid + vec(0, 0, 12.0), 8.0),
         capsule(glenoid, coracoid, 6.0),
     ]
     return np.concatenate([bone(clavicle, 2.0), bone(blade, 1.2), bone(rim, 1.5)])
