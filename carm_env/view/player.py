@@ -22,7 +22,7 @@ from carm_env.machine.presets import DevicePreset
 from carm_env.machine.state import A1, B1, DEPLOY
 from carm_env.sim.result import REWARD_TERMS
 from carm_env.sim.task import TOLERANCE_MM
-from carm_env.view.scene import VIEWS, Silhouette, bounds, estimated_targets, gantry_cameras
+from carm_env.view.scene import VIEWS, Body, bounds, estimated_targets, gantry_cameras, image_left
 
 JPEG_QUALITY = 85
 MAX_SIDE = 384
@@ -65,7 +65,7 @@ EPISODE_COLUMNS: dict[str, str] = {
 def write_player(
     path: Path | str,
     record: EpisodeRecord,
-    body: Silhouette,
+    body: Body,
     preset: DevicePreset,
     title: str,
     episodes: Sequence[Mapping[str, Any]] | None = None,
@@ -74,7 +74,7 @@ def write_player(
 
     Args:
         record: the episode to play.
-        body: the patient's outlines in the table frame.
+        body: the patient on the table.
         preset: the machine that was driven.
         title: heading of the page.
         episodes: summaries of all episodes of the run, listed below the player where there are several.
@@ -101,7 +101,7 @@ def page(title: str, data: Mapping[str, Any]) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
 
 
-def player_data(record: EpisodeRecord, body: Silhouette, preset: DevicePreset) -> dict[str, Any]:
+def player_data(record: EpisodeRecord, body: Body, preset: DevicePreset) -> dict[str, Any]:
     """All that the page draws, as plain containers."""
     steps, summary = record.steps, record.summary
     low, high = np.array(preset.table_low_mm), np.array(preset.table_high_mm)
@@ -119,6 +119,10 @@ def player_data(record: EpisodeRecord, body: Silhouette, preset: DevicePreset) -
         "tolerance": TOLERANCE_MM,
         "planes": [_plane_data(record, preset, plane) for plane in range(record.planes)],
         "body": {view: getattr(body, view).round(0) for view in VIEWS},
+        "backdrop": {
+            view: {"image": jpeg_text(b.image, None), "placement": b.placement.T.ravel().round(3)}
+            for view, b in body.backdrops.items()
+        },
         "table": {view: [[low[2], high[2]], [low[axis], high[axis]]] for view, axis in VIEWS.items()},
         "bounds": bounds(record, body, preset),
         "outcome": summary.get("outcome", "unknown"),
@@ -148,7 +152,7 @@ def _plane_data(record: EpisodeRecord, preset: DevicePreset, plane: int) -> dict
         "kap": (record.steps[f"kap_plane_gycm2_{mark}"] * 1000).round(4),
         "shots": shots,
         "held": np.searchsorted(shots, np.arange(len(record)), side="right") - 1,
-        "technique": [_technique(record, mark, row) | {"left": image_left(cameras.u[row])} for row in shots],
+        "technique": [_technique(record, mark, int(row)) | {"left": image_left(cameras.u[row])} for row in shots],
         "images": [jpeg_text(image) for image in record.frames.image[record.frames.plane == plane]],
     }
 
@@ -170,18 +174,13 @@ def _technique(record: EpisodeRecord, mark: str, row: int) -> dict[str, Any]:
     }
 
 
-def image_left(u: NDArray[np.float64]) -> str:
-    """What lies on the left of an image whose columns run along ``u`` [3]."""
-    axis = int(np.argmax(np.abs(u)))
-    return ("R" if u[0] > 0 else "L", "front" if u[1] > 0 else "back", "feet" if u[2] > 0 else "head")[axis]
-
-
-def jpeg_text(image: NDArray[np.uint8]) -> str:
-    """A grey image as base64 JPEG, at most ``MAX_SIDE`` pixels a side."""
+def jpeg_text(image: NDArray[np.uint8], most: int | None = MAX_SIDE) -> str:
+    """A grey image as base64 JPEG, at most ``most`` pixels a side."""
     from PIL import Image
 
     picture = Image.fromarray(image)
-    picture.thumbnail((MAX_SIDE, MAX_SIDE))
+    if most is not None:
+        picture.thumbnail((most, most))
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=JPEG_QUALITY, optimize=True)
     return base64.b64encode(buffer.getvalue()).decode("ascii")

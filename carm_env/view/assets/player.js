@@ -74,6 +74,13 @@ class Room {
     this.axis = axis;
     this.outline = data.body[name];
     this.range = data.bounds[name];
+    if (data.backdrop[name]) this.load(data.backdrop[name]);
+  }
+
+  load(backdrop) {
+    const image = new Image();
+    image.onload = () => { this.backdrop = image; this.placement = backdrop.placement; draw(0); };
+    image.src = "data:image/jpeg;base64," + backdrop.image;
   }
 
   prepare() {
@@ -104,18 +111,32 @@ class Room {
 
   patient() {
     const pen = this.pen, table = data.table[this.axis ? "side" : "top"];
+    pen.fillStyle = colour.card;
+    pen.fillRect(0, 0, this.width, this.height);
     const [x0, y0] = this.flat(table[0][0], table[1][0]), [x1, y1] = this.flat(table[0][1], table[1][1]);
     pen.fillStyle = "#26303b";
     pen.fillRect(x0, y0, x1 - x0, Math.max(y1 - y0, 3));
     this.path(this.outline.map(([z, across]) => this.flat(z, across)), true);
-    pen.fillStyle = "#4a5866";
-    pen.strokeStyle = "#8291a0";
+    pen.fillStyle = this.backdrop ? "#1d2630" : "#4a5866";
+    pen.strokeStyle = this.backdrop ? "#8291a055" : "#8291a0";
     pen.lineWidth = 1;
     pen.fill();
     pen.stroke();
+    if (this.backdrop) this.picture();
+  }
+
+  picture() {
+    const pen = this.pen;
+    pen.save();
+    pen.transform(this.scale, 0, 0, this.scale, this.left, this.topmost);
+    pen.transform(...this.placement);
+    pen.globalCompositeOperation = "screen";
+    pen.drawImage(this.backdrop, 0, 0);
+    pen.restore();
   }
 
   plane(plane, paint, at, share) {
+    if (plane.parked[at]) return;
     const pen = this.pen, g = gantryAt(plane, at, share), lit = plane.exposed[at];
     const beam = hull([g.source, ...square(g, plane.field[at] / 2)].map((p) => this.point(p)));
     pen.globalAlpha = lit ? 0.5 : 0.1;
@@ -125,8 +146,8 @@ class Room {
     pen.globalAlpha = plane.ready[at] ? 1 : 0.45;
     pen.strokeStyle = paint;
     pen.lineCap = "round";
-    pen.lineWidth = 2;
-    pen.globalAlpha *= 0.35;
+    pen.lineWidth = 4;
+    pen.globalAlpha *= 0.3;
     this.path(arc(g, plane).map((p) => this.point(p)), false);
     pen.stroke();
     pen.globalAlpha = plane.ready[at] ? 1 : 0.45;
@@ -134,8 +155,11 @@ class Room {
     const [x, y] = this.point(g.source);
     pen.beginPath();
     pen.arc(x, y, 7, 0, 2 * Math.PI);
-    pen.fillStyle = lit ? colour.lit : paint;
+    pen.fillStyle = lit ? colour.lit : colour.card;
+    pen.strokeStyle = paint;
+    pen.lineWidth = 3;
     pen.fill();
+    pen.stroke();
     pen.globalAlpha = 1;
   }
 
