@@ -140,13 +140,13 @@ class Room:
             return
         cameras = gantry_cameras(position, self._preset, plane)
         paint = (*PLANE_COLOURS[plane], 255 if swing < 0.5 else 115)
+        faint = tuple(round(c + (p - c) * 0.28) for p, c in zip(paint[:3], CARD, strict=True))
+        draw.line(_xy(self._flat(arm(cameras, self._preset, plane)[0])), fill=faint, width=8, joint="curve")
         source = self._flat(cameras.source_mm[0])
         beam = corners(cameras, field_mm * spec.sid_mm / spec.sod_mm / 2)[0]
         if swing < 0.5:
             fill = (*LIT, 120) if lit else (*PLANE_COLOURS[plane], 28)
             draw.polygon(_hull(np.vstack([source, self._flat(beam)])), fill=fill)
-        faint = tuple(round(c + (p - c) * 0.28) for p, c in zip(paint[:3], CARD, strict=True))
-        draw.line(_xy(self._flat(arm(cameras, self._preset, plane)[0])), fill=faint, width=8, joint="curve")
         self._detector(draw, self._flat(corners(cameras, spec.detector_mm / 2)[0]), paint)
         x, y = source
         fill = LIT if lit else CARD

@@ -97,7 +97,7 @@ def backdrop(volume: Volume, axis: int, motion: Rigid) -> Backdrop:
     hu = volume.hu[:: stride[0], :: stride[1], :: stride[2]]
     density = np.clip(hu.astype(np.float32) + 600, 0, 1500) + np.clip(hu.astype(np.float32) - 150, 0, 1200) * 4
     flat = density.mean(axis=1 - axis)
-    bright = np.clip(flat / np.percentile(flat, 99.5), 0, 1)
+    bright = np.clip(flat / max(float(np.percentile(flat, 99.5)), 1.0), 0, 1)
     return Backdrop((255 * bright**0.7).astype(np.uint8), _placement(volume, axis, stride, motion))
 
 

@@ -138,19 +138,15 @@ class Room {
   plane(plane, paint, at, share) {
     if (plane.parked[at]) return;
     const pen = this.pen, g = gantryAt(plane, at, share), lit = plane.exposed[at];
-    const beam = hull([g.source, ...square(g, plane.field[at] / 2)].map((p) => this.point(p)));
-    pen.globalAlpha = lit ? 0.5 : 0.1;
-    pen.fillStyle = lit ? colour.lit : paint;
-    this.path(beam, true);
-    if (plane.ready[at]) pen.fill();
-    pen.globalAlpha = plane.ready[at] ? 1 : 0.45;
+    const shade = plane.ready[at] ? 1 : 0.45;
     pen.strokeStyle = paint;
     pen.lineCap = "round";
     pen.lineWidth = 4;
-    pen.globalAlpha *= 0.3;
+    pen.globalAlpha = shade * 0.3;
     this.path(arc(g, plane).map((p) => this.point(p)), false);
     pen.stroke();
-    pen.globalAlpha = plane.ready[at] ? 1 : 0.45;
+    if (plane.ready[at]) this.beam(g, plane.field[at], lit ? colour.lit : paint, lit ? 0.5 : 0.1);
+    pen.globalAlpha = shade;
     this.detector(g, plane, paint);
     const [x, y] = this.point(g.source);
     pen.beginPath();
@@ -161,6 +157,13 @@ class Room {
     pen.fill();
     pen.stroke();
     pen.globalAlpha = 1;
+  }
+
+  beam(g, field, paint, alpha) {
+    this.pen.globalAlpha = alpha;
+    this.pen.fillStyle = paint;
+    this.path(hull([g.source, ...square(g, field / 2)].map((p) => this.point(p))), true);
+    this.pen.fill();
   }
 
   detector(g, plane, paint) {
@@ -441,6 +444,7 @@ function play() {
   timeStart = data.time[row];
   $("play").textContent = "Pause";
   $("play").setAttribute("aria-label", "Pause");
+  draw(0);
   requestAnimationFrame(tick);
 }
 
@@ -488,7 +492,7 @@ window.addEventListener("hashchange", fromHash);
 function fromHash() {
   const step = /^#step=(\d+)$/.exec(location.hash);
   if (step) show(Number(step[1]), true);
-  if (location.hash === "#play") play();
+  return Boolean(step);
 }
 
 $("slider").max = steps - 1;
@@ -497,7 +501,6 @@ $("dose").setAttribute("aria-label", "Cumulated kerma-area product over time, " 
 document.querySelector(".legend .b").hidden = data.planes.length < 2;
 fillTables();
 drawTicks();
-show(steps - 1, false);
-fromHash();
+if (!fromHash()) show(steps - 1, false);
 page.dataset.frames = data.planes.reduce((count, plane) => count + plane.images.length, 0);
 page.dataset.ready = "yes";
