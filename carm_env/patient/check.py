@@ -125,7 +125,9 @@ def _ends(patient: Patient) -> list[Finding]:
     marks, found = patient.landmarks, []
     hips = [marks[n][2] for n in ("right_femoral_head", "left_femoral_head") if n in marks]
     if hips and min(hips) - low < EDGE_MM:
-        text = f"femoral heads {min(hips) - low:.0f} mm above the lowest slice: the start moves up to z {low + EDGE_MM:.0f} mm"
+        text = (
+            f"femoral heads {min(hips) - low:.0f} mm above the lowest slice: a run starts at z {low + EDGE_MM:.0f} mm"
+        )
         found.append(Finding("warning", "lower end", text))
     elif not hips:
         text = f"no femoral heads: a run starts no lower than z {low + EDGE_MM:.0f} mm"

@@ -57,8 +57,15 @@ def lung_sections(build: Build, z: F64) -> F64:
     taper = np.sqrt(np.clip((apex - z) / 50.0, 0.0, 1.0))
     a, b = np.interp(z, at, inner) * taper, 0.5 * (back - front) * (0.35 + 0.65 * taper)
     cy = back - b
-    inside = (z < apex) & (z > build.z("T12") - 12.0)
+    end = build.z("T12") - 4.0
+    a = a - 26.0 * np.clip(1.0 - (z - end) / 60.0, 0.0, 1.0) ** 2
+    inside = (z < apex) & (z > end)
     return np.where(inside[:, None], np.stack([0 * z, cy, a, b], axis=1), 0.0)
+
+
+def heart_floor(build: Build) -> float:
+    """Height of the lower hemidiaphragm, on which the heart lies."""
+    return float(min(dome_top(build, side)[2] for side in (-1.0, 1.0)))
 
 
 def dome_top(build: Build, side: float) -> F64:
@@ -83,10 +90,10 @@ def arch_top(build: Build) -> F64:
 def mediastinum(build: Build) -> F64:
     """Rows of heart, great vessels and the tissue between the lungs."""
     fork, w = carina(build), build.chest
-    floor = min(dome_top(build, 1.0)[2], dome_top(build, -1.0)[2])
+    floor = heart_floor(build)
     heart = np.array([22.0 * w, fork[1] - 48.0, floor + 40.0 * w])
     lean = _spin(-32.0)
-    middle = ellipsoid([0.0, fork[1] - 8.0, 0.5 * (fork[2] + floor) + 20.0], [27.0 * w, 44.0 * w, 120.0 * w])
+    middle = ellipsoid([2.0, fork[1] - 8.0, 0.5 * (fork[2] + floor) + 24.0], [29.0 * w, 46.0 * w, 128.0 * w])
     parts = [
         middle,
         ellipsoid(heart, np.array([64.0, 44.0, 50.0]) * w, lean),
@@ -131,11 +138,16 @@ def airways(build: Build) -> F64:
 def abdomen(build: Build) -> F64:
     """Rows of liver, spleen, stomach, kidneys, psoas, back muscles, bladder and bowel with gas."""
     w, right, left = build.width, dome_top(build, -1.0), dome_top(build, 1.0)
-    liver = np.array([80.0, 96.0, 100.0]) * build.chest
-    spleen = np.array([74.0, 92.0, 92.0]) * build.chest
+    _, middle_y, depth = rib_ellipse(build, 8)
+    centre = vec(0.0, middle_y + 6.0, heart_floor(build) - 73.0)
+    liver = np.array([80.0, 100.0, 100.0]) * build.chest
+    spleen = np.array([74.0, 96.0, 92.0]) * build.chest
     hip = build.symphysis + vec(0.0, 10.0, 0.0)
     back = [build.vertebrae[v] for v in ("T3", "T6", "T9", "T12", "L3", "L5")]
     muscles = [c for s in (-1.0, 1.0) for c in chain([p + vec(s * 34.0, 40.0, 0.0) for p in back], 22.0)]
+    for s in (-1.0, 1.0):
+        crus = [build.vertebrae[v] + vec(s * 22.0, 12.0, 0.0) for v in ("T8", "T10", "T12")]
+        muscles += chain(crus, [10.0, 22.0, 34.0])
     psoas = [build.vertebrae[v] for v in ("L1", "L3", "L5")]
     for s in (-1.0, 1.0):
         ends = [p + vec(s * (24.0 + 12.0 * i), -2.0, 0.0) for i, p in enumerate(psoas)]
@@ -144,6 +156,7 @@ def abdomen(build: Build) -> F64:
         ellipsoid(build.vertebrae["L1"] + vec(s * 58.0, 12.0, -10.0 + 5.0 * s), [26.0, 20.0, 52.0]) for s in (-1, 1)
     ]
     return np.concatenate([
+        tissue([ellipsoid(centre, [72.0 * build.chest, depth + 4.0, 75.0])], 0.0),
         tissue([*muscles, *kidneys], 50.0),
         tissue([ellipsoid(left - vec(0, 0, spleen[2]), spleen)], 45.0),
         tissue([

@@ -118,16 +118,14 @@ def paint_shapes(hu, origin, spacing, shapes):
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def paint_loft(hu, origin, spacing, sections, value, inset, x_low, x_high):
+def paint_loft(hu, origin, spacing, sections, value, inset):
     """Fills |x/a|^2.5 + |y/b|^2.5 < 1 about (cx, cy) slice by slice: ``sections`` [Z, 4] (cx, cy, a, b); a <= 0 skips.
 
-    ``inset`` shrinks both half axes (mm); only ``x_low <= x <= x_high`` is painted.
+    ``inset`` shrinks both half axes (mm).
     """
     nx, ny, nz = hu.shape
     for i in range(nx):
         px = origin[0] + spacing * i
-        if px < x_low or px > x_high:
-            continue
         for j in range(ny):
             py = origin[1] + spacing * j
             for m in range(nz):
