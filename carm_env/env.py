@@ -47,7 +47,7 @@ class CArmEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     | 13 | 5 | > 0 declares arrival and ends the episode |
 
     ## Observation space
-    A `Dict` of float32 Boxes in physical units (P planes: 2 for the biplane, else 1; E encoders: 8, else x and z):
+    A `Dict` of float32 Boxes in physical units (P planes: 2 for the biplane, else 1, A's numbers before B's; E encoders: 8, else x and z):
 
     | key | shape | unit | meaning | bounds |
     |---|---|---|---|---|
@@ -56,13 +56,13 @@ class CArmEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     | `at_limit` | E | | a travel limit stopped the axis in the last step | 0, 1 |
     | `contact` | 1 | | a contact stopped the last motion | 0, 1 |
     | `plane_b` | 2 | | B is swung in; B is parked (biplane only) | 0, 1 |
-    | `estimate_mm` | P x 3 | mm | last estimate: target minus isocentre at its exposure | +-5000 |
-    | `estimate_sd_mm` | P x 3 | mm | its standard deviations | 0 to 5000 |
+    | `estimate_mm` | 3 P | mm | last estimate: target minus isocentre at its exposure | +-5000 |
+    | `estimate_sd_mm` | 3 P | mm | its standard deviations | 0 to 5000 |
     | `estimate_valid` | P | | perception vouches for it | 0, 1 |
     | `estimate_age_s` | P | s | time since its exposure | 0 to 600 |
-    | `landmark_nearest` | P x 20 | | probability of being the landmark nearest to the isocentre | 0 to 1 |
-    | `landmark_visible` | P x 20 | | probability of lying in the field | 0 to 1 |
-    | `technique` | P x 7 | | last exposure: kV, mm Cu, mAs, K_a,r mGy, KAP Gy cm2, field mm, quanta/mm2 | 0 to 1e6 |
+    | `landmark_nearest` | 20 P | | probability of being the landmark nearest to the isocentre | 0 to 1 |
+    | `landmark_visible` | 20 P | | probability of lying in the field | 0 to 1 |
+    | `technique` | 7 P | | last exposure: kV, mm Cu, mAs, K_a,r mGy, KAP Gy cm2, field mm, quanta/mm2 | 0 to 1e6 |
     | `kap_gycm2` | P | Gy cm2 | KAP so far | 0 to 1e4 |
     | `elapsed_s` | 1 | s | episode time, latencies included | 0 to 600 |
     | `demographics` | 5 | | recorded sex (0 F, 1 M), age, height cm, weight kg, arms raised; 0 where missing | 0 to 300 |

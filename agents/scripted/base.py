@@ -82,7 +82,7 @@ class Scripted(Laned):
     """
 
     def __init__(
-        self, device: str = "artis_biplane", max_contacts: int = 4, deploy_within_mm: float = 400.0
+        self, device: str = "artis_biplane", max_contacts: int = 4, deploy_within_mm: float = 700.0
     ) -> None:
         self.device = device_preset(device)
         self.servo = Servo(self.device)

@@ -6,18 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from agents.scripted.base import Scripted
+from agents.scripted.base import Scripted, near
 from agents.scripted.finish import Finish
 from agents.scripted.memory import NORMAL, Memory, Plan
 from agents.scripted.view import View
 from carm_env.machine.state import X, Z
+
+THERE_MM = 10.0
+"""Distance from the believed target at which the pedal is released: it wanders with every estimate."""
 
 
 class Continuous(Scripted):
     """The reference of the benchmarks: plane A, 7.5 pulses/s, preset normal, full field, 10 cm/s.
 
     It drives towards the believed target (the nominal sella until perception says otherwise) with plane A exposing in
-    every step. Standing at the target, the pedal is released; plane B swings in and tells the depth, both planes
+    every step. At the target, the pedal is released; plane B swings in and tells the depth, both planes
     verify, and arrival is declared or the pose corrected.
 
     Args:
@@ -25,9 +28,9 @@ class Continuous(Scripted):
         field_mm: field side at the isocentre, mm; the full detector by default.
         preset: dose preset (0 scout, 1 low, 2 normal, 3 high).
         close_sd_mm: standard deviation of the target in x and z at which the final approach begins.
-        tolerance_mm: believed error up to which arrival is declared.
+        tolerance_mm: believed root mean square error up to which arrival is declared.
         max_tries: verifications that may fail before it gives up.
-        patience: exposures at rest that tell nothing before it gives up.
+        patience: exposures at the target that tell too little before it gives up.
         scripted: ``device``, ``max_contacts``, ``deploy_within_mm`` of ``Scripted``.
     """
 
@@ -37,7 +40,7 @@ class Continuous(Scripted):
         field_mm: float = np.inf,
         preset: int = NORMAL,
         close_sd_mm: float = 8.0,
-        tolerance_mm: float = 5.0,
+        tolerance_mm: float = 6.5,
         max_tries: int = 4,
         patience: int = 15,
         **scripted: Any,
@@ -49,11 +52,11 @@ class Continuous(Scripted):
 
     def decide(self, view: View, memory: Memory) -> Plan:
         goal = memory.target.mm
-        standing = self.arrived(view, goal) and bool(memory.fresh[0])
-        memory.closing |= standing and bool(memory.target.sd_mm[[X, Z]].max() <= self.close_sd_mm)
+        there = near(view, goal, THERE_MM) and bool(memory.fresh[0])
+        memory.closing |= there and bool(memory.target.sd_mm[[X, Z]].max() <= self.close_sd_mm)
         if memory.closing:
             return self.finish.plan(self, view, memory)
-        memory.lost += standing
+        memory.lost += there
         memory.give_up = memory.lost > self.patience
         deploy = bool(memory.target.seen[Z]) and self.deploys(view, goal)
         return Plan(goal, deploy, (True, False), self.field_mm, self.preset, speed_mm_s=self.speed_mm_s)

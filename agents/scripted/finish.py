@@ -20,13 +20,13 @@ class Finish:
     """Settings of the final approach.
 
     Attributes:
-        tolerance_mm: believed error up to which arrival is declared.
+        tolerance_mm: believed root mean square error (offset and uncertainty) up to which arrival is declared.
         max_tries: verifications that may fail before it gives up.
         field_mm: field of verification exposures, mm at the isocentre, at least 150.
         depth_sd_mm: uncertainty of the depth above which plane B takes a look (preset low) before the verification.
     """
 
-    tolerance_mm: float = 5.0
+    tolerance_mm: float = 6.5
     max_tries: int = 4
     field_mm: float = VERIFY_FIELD_MM
     depth_sd_mm: float = 15.0
@@ -54,9 +54,8 @@ class Finish:
 
     def _convinced(self, view: View, memory: Memory) -> bool:
         axes = [X, Z] if view.planar else [X, Y, Z]
-        error = memory.target.mm[axes] - view.position[axes]
-        sure = bool((memory.target.sd_mm[axes] <= self.tolerance_mm).all())
-        return bool(view.valid.all()) and sure and float(np.linalg.norm(error)) <= self.tolerance_mm
+        error_mm = np.append(memory.target.mm[axes] - view.position[axes], memory.target.sd_mm[axes])
+        return bool(view.valid.all()) and float(np.linalg.norm(error_mm)) <= self.tolerance_mm
 
     def _correct(self, view: View, memory: Memory) -> None:
         memory.tries += memory.asked == "verify" or not view.valid[-1]

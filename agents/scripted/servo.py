@@ -14,7 +14,7 @@ DEADBAND = 0.005
 """Distance (mm or deg) at which an axis counts as arrived: far below any tolerance, above float32 encoder steps."""
 STILL = 0.01
 """Speed (mm/s or deg/s) below which an arrived axis is told to stop."""
-HALVINGS = 45
+HALVINGS = 32
 
 
 class Servo:

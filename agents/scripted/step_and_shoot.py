@@ -31,7 +31,7 @@ class StepAndShoot(Scripted):
         direct_sd_mm, close_sd_mm: standard deviations of the target in x and z at which to go straight, to finish.
         field_mm: field of the search, side at the isocentre, mm; the full detector by default.
         preset: dose preset of the search (0 scout, 1 low, 2 normal, 3 high).
-        tolerance_mm: believed error up to which arrival is declared.
+        tolerance_mm: believed root mean square error up to which arrival is declared.
         max_tries: verifications, and looks at nothing, before it gives up.
         scripted: ``device``, ``max_contacts``, ``deploy_within_mm`` of ``Scripted``.
     """
@@ -43,7 +43,7 @@ class StepAndShoot(Scripted):
         close_sd_mm: float = 8.0,
         field_mm: float = np.inf,
         preset: int = LOW,
-        tolerance_mm: float = 5.0,
+        tolerance_mm: float = 6.5,
         max_tries: int = 4,
         **scripted: Any,
     ) -> None:

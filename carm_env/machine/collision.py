@@ -27,6 +27,8 @@ DETECTOR_RADIUS_MM = 60.0
 DETECTOR_COVER_MM = 15.0
 ARM_RADIUS_MM = 60.0
 ARM_PIECES = 8
+ARM_SQUARENESS = 0.4
+"""Exponent of the superellipse that an arm follows: 1 is an ellipse, 0 a rectangle [E]."""
 
 
 def _row(a: ArrayLike, b: ArrayLike, radius_mm: float) -> F64:
@@ -49,13 +51,14 @@ def _tube(spec: PlaneSpec) -> F64:
 
 
 def _arm(spec: PlaneSpec) -> F64:
-    """Half an ellipse from the back of the detector to the back of the tube."""
+    """From the back of the detector to the back of the tube: half an ellipse, squared up towards straight legs."""
     top, bottom = spec.sid_mm - spec.sod_mm + 2 * DETECTOR_RADIUS_MM, -(spec.sod_mm + spec.tube_radius_mm)
     angle = np.linspace(0.0, np.pi, ARM_PIECES + 1)
-    outward = (spec.arm_depth_mm + ARM_RADIUS_MM) * np.sin(angle)
+    sine, cosine = np.sin(angle).clip(0.0), np.cos(angle)
+    outward = (spec.arm_depth_mm + ARM_RADIUS_MM) * sine**ARM_SQUARENESS
     points = np.zeros((ARM_PIECES + 1, 3))
     points[:, 1 if spec.arm == "head" else 0] = -outward
-    points[:, 2] = (top + bottom) / 2 + (top - bottom) / 2 * np.cos(angle)
+    points[:, 2] = (top + bottom) / 2 + (top - bottom) / 2 * np.sign(cosine) * np.abs(cosine) ** ARM_SQUARENESS
     return np.stack([_row(p, q, ARM_RADIUS_MM) for p, q in pairwise(points)])
 
 

@@ -81,7 +81,7 @@ class DevicePreset:
     Attributes:
         name: key in ``PRESETS``.
         planes: plane A, and plane B where there is one.
-        x_mm, y_mm, z_mm: travel of the isocentre in the table frame.
+        x_mm, y_mm, z_mm: travel of the isocentre in the table frame (y: table top 740 [E] to 1080 mm above the floor).
         a_deg, b_deg: ranges of the primary and of the secondary angle of each plane.
         speed_x_mm_s, speed_y_mm_s, speed_z_mm_s: greatest table speeds [E].
         speed_a_deg_s, speed_a_secondary_deg_s, speed_b_deg_s, speed_deploy_deg_s: greatest gantry speeds [E].
@@ -104,12 +104,12 @@ class DevicePreset:
     speed_deploy_deg_s: float = 0.0
     b_deg: tuple[Range, Range] = ((-180.0, 180.0), (-90.0, 90.0))
     x_mm: Range = (-140.0, 140.0)
-    y_mm: Range = (-290.0, 10.0)
+    y_mm: Range = (-330.0, 10.0)
     z_mm: Range = (-1600.0, 100.0)
     accel_table_mm_s2: float = 300.0
     accel_gantry_deg_s2: float = 30.0
     deploy_deg: float = 90.0
-    pivot_mm: float = 1200.0
+    pivot_mm: float = 1350.0
     table_low_mm: tuple[float, float, float] = (-225.0, 0.0, -3000.0)
     table_high_mm: tuple[float, float, float] = (225.0, 20.0, 0.0)
     isocentre_height_mm: float = 1070.0

@@ -64,7 +64,7 @@ class Volume:
     @property
     def spacing_mm(self) -> F64:
         """Voxel size along the index axes, [3]."""
-        return np.linalg.norm(self.affine[:3, :3], axis=0)
+        return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0), np.float64)
 
     def to_index(self, points_mm: ArrayLike) -> F64:
         """Continuous voxel indices of LPS points, [..., 3]."""

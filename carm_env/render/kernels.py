@@ -3,9 +3,18 @@
 Joseph PM. An improved algorithm for reprojecting rays through pixel images. IEEE Trans Med Imaging 1982;1:192-196.
 
 A ray advances from plane to plane of the axis along which it runs most steeply (in voxel indices). In each plane the
-Hounsfield unit is interpolated bilinearly and then mapped to densities; between planes the densities are taken as
-linear, so a plane's weight is the integral of its hat function over the ray's extent. Rays of one detector column run
-together (a bundle), plane by plane, so that neighbours share cache lines and vector lanes.
+Hounsfield unit is interpolated bilinearly; between planes it is taken as linear and mapped to densities at the planes
+and half-way (Simpson's rule), cut off where the ray begins or ends. Mapping only at the planes made bone up to 1.5 %
+too heavy on a 2 x 2 x 2.5 mm CT; half-way samples need no memory access and leave 0.2 %, up to 0.7 % in oblique views.
+Soft tissue follows from bone and the total, because the mixture is exact at the CT's energy.
+
+Rays of one tile of the detector run together, plane by plane, as lanes of a vector. What each step bought, a pair of
+128 x 128 views on a shared AMD EPYC with AVX-512 (so only large steps count). Wall time, two threads: uint16 voxels
+read two at a time by unaligned 32-bit loads, in place of stored uint32 pairs, 1.6x warm and 2.2x with cold caches;
+vectorised 32-bit gathers (``llvm_access``; LLVM inlining, as numba's own keeps the loop scalar) 1.5x to 2.4x by view.
+Processor time, one thread: 512-bit instead of 256-bit vectors, 1.2x; set-up of rays without temporary arrays, 1.1x;
+tiles of 16 x 8 pixels instead of columns of 128, 1.25x; huge pages, 1.05x; no cut-off where no ray of a tile ends
+inside, 1.07x. One sample takes 1.4 ns from the L2 cache and about 4 ns in a frame: what is left is memory latency.
 """
 
 from __future__ import annotations
@@ -22,10 +31,8 @@ HU_OFFSET = 1024
 """Stored value = HU + 1024, unsigned 16 bit."""
 LOW_PAD, HIGH_PAD = 1, 2
 """Voxels of air around the cropped body in x and y: positions clamped to [0, n - 2] sample pure air outside."""
-BUNDLE = 128
-"""Rays that run together, at most."""
-BLOCK = 8
-"""Detector columns a parallel task takes."""
+TILE_HEIGHT, TILE_WIDTH = 16, 8
+"""Pixels of a bundle of rays: high to share cache lines along z, small so that its planes stay in the L2 cache."""
 
 _AIR = float32(HU_OFFSET - 1000)
 _HU_SOFT = float32(HU_OFFSET + m.HU_SOFT)
@@ -147,7 +154,7 @@ def _march_along(volume, n, first, last, stride_p, stride_q, p_max, q_max, top, 
                 _deposit_part(rays, total, bone, last_value, n, r, at, value)
 
 
-@njit(**_OPTIONS)
+@njit(**_INLINE)
 def _steepest(direction):
     x, y, z = abs(direction[0]), abs(direction[1]), abs(direction[2])
     if z > x and z > y:
@@ -155,25 +162,37 @@ def _steepest(direction):
     return 0 if x >= y else 1
 
 
+@njit(**_INLINE)
+def _length(affine, d):
+    x = affine[0, 0] * d[0] + affine[0, 1] * d[1] + affine[0, 2] * d[2]
+    y = affine[1, 0] * d[0] + affine[1, 1] * d[1] + affine[1, 2] * d[2]
+    z = affine[2, 0] * d[0] + affine[2, 1] * d[1] + affine[2, 2] * d[2]
+    return np.sqrt(x * x + y * y + z * z)
+
+
 @njit(**_OPTIONS)
-def _set_rays(rays, n, source, first_pixel, step, affine, a, p, q):
+def _set_rays(rays, n, height, source, pixel, down, right, affine, a, p, q):
     """Describes the bundle's rays that run along axis ``a`` by their crossings of its planes; False without any."""
     rays[: 7 * n] = 0.0
     found = False
     for r in range(n):
-        direction = first_pixel + r * step - source
-        if _steepest(direction) != a or direction[a] == 0.0:
+        i, j = r % height, r // height
+        d = (
+            pixel[0] + i * down[0] + j * right[0] - source[0],
+            pixel[1] + i * down[1] + j * right[1] - source[1],
+            pixel[2] + i * down[2] + j * right[2] - source[2],
+        )
+        if _steepest(d) != a or d[a] == 0.0:
             continue
         found = True
-        inverse = 1.0 / direction[a]
-        mm = affine @ direction
-        rays[_PS * n + r] = direction[p] * inverse
-        rays[_QS * n + r] = direction[q] * inverse
-        rays[_P0 * n + r] = source[p] - source[a] * direction[p] * inverse
-        rays[_Q0 * n + r] = source[q] - source[a] * direction[q] * inverse
-        rays[_BEGIN * n + r] = min(source[a], source[a] + direction[a])
-        rays[_END * n + r] = max(source[a], source[a] + direction[a])
-        rays[_CM * n + r] = 0.1 * np.sqrt(mm @ mm) * abs(inverse)
+        inverse = 1.0 / d[a]
+        rays[_PS * n + r] = d[p] * inverse
+        rays[_QS * n + r] = d[q] * inverse
+        rays[_P0 * n + r] = source[p] - source[a] * d[p] * inverse
+        rays[_Q0 * n + r] = source[q] - source[a] * d[q] * inverse
+        rays[_BEGIN * n + r] = min(source[a], source[a] + d[a])
+        rays[_END * n + r] = max(source[a], source[a] + d[a])
+        rays[_CM * n + r] = 0.1 * _length(affine, d) * abs(inverse)
     return found
 
 
@@ -208,13 +227,15 @@ def _planes(rays, n, a, shape, p_max, q_max):
 
 
 @njit(**_OPTIONS)
-def _bundle(volume, shape, source, first_pixel, step, affine, rays, sums, n):
-    """Line integrals (soft, bone) of n rays to ``first_pixel + r step`` (padded voxel indices), float32 [2 n]."""
+def _bundle(volume, shape, source, pixel, down, right, affine, rays, sums, image):
+    """Fills ``image`` [2, h, w] with line integrals of rays to ``pixel + row down + column right`` (voxel indices)."""
+    height = image.shape[1]
+    n = height * image.shape[2]
     stride_x, stride_y = int32(shape[1] * shape[2]), int32(shape[2])
-    total = np.zeros(2 * n, np.float32)
+    image[:] = 0.0
     for a in range(3):
         p, q = (1, 2) if a == 0 else ((0, 2) if a == 1 else (0, 1))
-        if not _set_rays(rays, n, source, first_pixel, step, affine, a, p, q):
+        if not _set_rays(rays, n, height, source, pixel, down, right, affine, a, p, q):
             continue
         p_max, q_max = float32(shape[p] - 2), float32(shape[q] - (2 if a == 2 else 1))
         first, last, whole = _planes(rays, n, a, shape, p_max, q_max)
@@ -243,9 +264,10 @@ def _bundle(volume, shape, source, first_pixel, step, affine, rays, sums, n):
             )
         for r in range(n):
             bone = sums[1, r]
-            total[r] += rays[_CM * n + r] * (_SOFT_OF_TOTAL * sums[0, r] - _SOFT_OF_BONE * bone)
-            total[n + r] += rays[_CM * n + r] * bone
-    return total
+            image[0, r % height, r // height] += rays[_CM * n + r] * (
+                _SOFT_OF_TOTAL * sums[0, r] - _SOFT_OF_BONE * bone
+            )
+            image[1, r % height, r // height] += rays[_CM * n + r] * bone
 
 
 @njit(parallel=True, **_OPTIONS)
@@ -256,15 +278,15 @@ def project(volume, shape, sources, corners, columns, rows, affine, images):
     column and to the next row. ``affine`` [3, 3] takes index steps to millimetres.
     """
     cameras, _, height, width = images.shape
-    blocks = (width + BLOCK - 1) // BLOCK
+    blocks = (width + TILE_WIDTH - 1) // TILE_WIDTH
     for task in prange(cameras * blocks):
-        camera, block = task % cameras, task // cameras
-        rays, sums = np.empty(7 * BUNDLE, np.float32), np.empty((3, BUNDLE), np.float32)
-        for column in range(block * BLOCK, min(block * BLOCK + BLOCK, width)):
-            top = corners[camera] + column * columns[camera]
-            for row in range(0, height, BUNDLE):
-                n = min(BUNDLE, height - row)
-                pixel = top + row * rows[camera]
-                total = _bundle(volume, shape, sources[camera], pixel, rows[camera], affine, rays, sums, n)
-                images[camera, 0, row : row + n, column] = total[:n]
-                images[camera, 1, row : row + n, column] = total[n:]
+        camera, left = task % cameras, task // cameras * TILE_WIDTH
+        right = min(left + TILE_WIDTH, width)
+        rays, sums = (
+            np.empty(7 * TILE_WIDTH * TILE_HEIGHT, np.float32),
+            np.empty((3, TILE_WIDTH * TILE_HEIGHT), np.float32),
+        )
+        for top in range(0, height, TILE_HEIGHT):
+            tile = images[camera, :, top : min(top + TILE_HEIGHT, height), left:right]
+            pixel = corners[camera] + left * columns[camera] + top * rows[camera]
+            _bundle(volume, shape, sources[camera], pixel, rows[camera], columns[camera], affine, rays, sums, tile)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from carm_env.errors import CarmError
 from carm_env.geometry import Capsules, Rigid
 from carm_env.machine.presets import DevicePreset
-from carm_env.patient.body import anchors, body_hull
+from carm_env.patient.body import Anchors, anchors, body_hull
 from carm_env.patient.load import load_patient
 from carm_env.patient.model import LANDMARKS, Patient
 from carm_env.sim import nominal
@@ -20,6 +21,16 @@ from carm_env.sim.streams import stream
 F64 = NDArray[np.float64]
 CT_MARGIN_MM = 50.0
 """Least distance of the start, and of a drawn landmark, from the CT's lowest and highest slice."""
+
+
+_bodies: WeakKeyDictionary[Patient, tuple[Anchors, Capsules]] = WeakKeyDictionary()
+
+
+def _body(patient: Patient) -> tuple[Anchors, Capsules]:
+    """Anchors and collision hull of a patient, found once."""
+    if patient not in _bodies:
+        _bodies[patient] = anchors(patient), body_hull(patient.volume)
+    return _bodies[patient]
 
 
 @dataclass(frozen=True)
@@ -61,14 +72,14 @@ def set_up(config: SimConfig, device: DevicePreset, seed: int) -> EpisodeSetup:
     height_error_cm = rng.normal(0.0, nominal.HEIGHT_ERROR_SD_CM)
     spread = rng.uniform(-1.0, 1.0, 2) * (nominal.START_SPREAD_X_MM, nominal.START_SPREAD_Z_MM)
 
-    to_table = _placement(patient, offset, yaw_deg)
+    body, hull = _body(patient)
+    to_table = _placement(body, offset, yaw_deg)
     target, goal = _goal(config, patient, seed)
     start, moved = _start(config, device, patient, to_table, height_error_cm, spread)
     messages = []
     if moved:
         messages.append(f"the CT ends before the nominal groin: the start was moved {moved:+.0f} mm along z into the CT")
-    source = anchors(patient).vertex_source
-    if source == "top of the CT":
+    if body.vertex_source == "top of the CT":
         messages.append("the CT has neither skull landmark nor sella: its top slice is taken as the vertex")
     landmarks = np.full((len(LANDMARKS), 3), np.nan)
     for i, name in enumerate(LANDMARKS):
@@ -78,7 +89,7 @@ def set_up(config: SimConfig, device: DevicePreset, seed: int) -> EpisodeSetup:
         seed=seed,
         patient=patient,
         patient_to_table=to_table,
-        hull=body_hull(patient.volume).moved(to_table),
+        hull=hull.moved(to_table),
         recorded=_recorded(patient, height_error_cm),
         landmarks_mm=to_table.points(landmarks[None])[0],
         target_mm=to_table.points(target[None])[0],
@@ -95,9 +106,8 @@ def _patient_spec(config: SimConfig, seed: int) -> str:
     return f"phantom:{stream(seed, 'patient').integers(config.phantom_pool)}"
 
 
-def _placement(patient: Patient, offset_mm: F64, yaw_deg: float) -> Rigid:
+def _placement(a: Anchors, offset_mm: F64, yaw_deg: float) -> Rigid:
     """Back's skin on the mattress, midline on the midline, vertex at its nominal z, then the episode's error."""
-    a = anchors(patient)
     anchor = np.array([a.midline_x_mm, a.back_y_mm, a.vertex_z_mm])
     lying = np.array([0.0, -nominal.MATTRESS_MM, nominal.VERTEX_Z_MM]) + offset_mm
     turn = Rigid.yaw(yaw_deg, np.zeros(3))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carm_env.errors import CarmError
-from carm_env.geometry import Cameras
+from carm_env.geometry import Cameras, Rigid
 from carm_env.machine.cameras import plane_cameras
 from carm_env.machine.presets import DevicePreset
 from carm_env.render.registry import make_renderer
@@ -62,14 +62,13 @@ class Imaging:
         """Takes M frames.
 
         Args:
-            setups: of all N lanes; position: [N, 8]; step: [N].
+            setups, position, step: of each frame's lane, [M], [M, 8], [M].
             lane, plane, field_mm, preset, pulses, previous: of the frames, [M].
         """
         spec = [self.device.planes[p] for p in plane]
-        cameras = plane_cameras(self.device, position, plane, lane, self.pixels)
-        to_patient = [setups[i].patient_to_table.inverse() for i in lane]
-        local = _joined([cameras[i : i + 1].moved(motion) for i, motion in enumerate(to_patient)])
-        integrals = self.renderer.render([setups[i].patient for i in lane], local, (self.pixels, self.pixels))
+        cameras = plane_cameras(self.device, position, plane, np.arange(len(lane)), self.pixels)
+        local = cameras.moved(_joined([s.patient_to_table for s in setups]).inverse())
+        integrals = self.renderer.render([s.patient for s in setups], local, (self.pixels, self.pixels))
         if not np.isfinite(integrals).all():
             raise CarmError(f"renderer {self.renderer.name!r} returned values that are not finite")
         request = ExposureRequest(
@@ -81,10 +80,10 @@ class Imaging:
             pulses=pulses,
             previous=previous,
         )
-        rngs = [stream(setups[i].seed, "noise", int(step[i]), int(p)) for i, p in zip(lane, plane, strict=True)]
+        rngs = [stream(s.seed, "noise", int(t), int(p)) for s, t, p in zip(setups, step, plane, strict=True)]
         exposure = self.chain.expose(integrals, request, rngs)
         image = to_display(exposure.signal, exposure.mask)
-        edge = _leaves_ct([setups[i] for i in lane], local, request)
+        edge = _leaves_ct(setups, local, request)
         return Shot(lane, plane, cameras, exposure, image, edge)
 
 
@@ -93,9 +92,8 @@ def frame_hash(image: NDArray[np.uint8]) -> np.uint64:
     return np.uint64(int.from_bytes(hashlib.blake2b(image.tobytes(), digest_size=8).digest(), "little"))
 
 
-def _joined(parts: Sequence[Cameras]) -> Cameras:
-    names = ("source_mm", "centre_mm", "u", "v", "pitch_mm")
-    return Cameras(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
+def _joined(motions: Sequence[Rigid]) -> Rigid:
+    return Rigid(*(np.concatenate(parts) for parts in zip(*((m.rotation, m.translation_mm) for m in motions), strict=True)))
 
 
 def _leaves_ct(setups: Sequence[EpisodeSetup], cameras: Cameras, request: ExposureRequest) -> NDArray[np.bool_]:

@@ -22,7 +22,7 @@ GROIN_HEIGHT_RATIO = 0.53
 """Hip joint above the floor over stature (Drillis and Contini 1966, after Winter)."""
 
 SELLA_BELOW_VERTEX_MM = 115.0
-SELLA_ABOVE_BACK_MM = 150.0
+SELLA_ABOVE_BACK_MM = 205.0
 MID_DEPTH_MM = 110.0
 """Half the antero-posterior thickness of an adult trunk, rounded."""
 

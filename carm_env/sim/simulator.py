@@ -46,6 +46,7 @@ class Simulator:
             lanes, config.planes, action_size(config.planar), config.image_pixels
         )
         self.technique = np.zeros((lanes, config.planes, 7))
+        self._advised = np.full((lanes, config.planes, 3), np.nan)
         self._since_exposure = np.zeros((lanes, config.planes), np.int64)
         self._initial_mm = np.ones(lanes)
         self._verification = task.Verification.none(lanes, config.planes)
@@ -64,6 +65,7 @@ class Simulator:
         self._since_exposure[rows] = self.config.steps_per_exposure
         self._verification.forget(rows)
         self.technique[rows] = 0.0
+        self._advised[rows] = np.nan
         r = self.result
         r.error_mm[rows], r.error_deg[rows] = self._errors(rows)
         self._initial_mm[rows] = r.error_mm[rows]
@@ -133,12 +135,12 @@ class Simulator:
         lane = rows[row]
         self._since_exposure[lane, plane] = 0
         pulses = np.full(len(lane), self.config.pulses_per_exposure)
-        last = self.technique[lane, plane]
-        seen = np.where(last[:, :1] > 0, last[:, :3], np.nan)
         shot = self.imaging.shoot(
-            [self._setup(i) if self.setups[i] else None for i in range(self.lanes)],  # type: ignore[misc]
-            r.position, r.step, lane, plane, commands.field_mm[row, plane], commands.preset[row], pulses,
-            Technique(seen[:, 0], seen[:, 1], seen[:, 2]),
+            [self._setup(i) for i in lane], r.position[lane], r.step[lane], lane, plane,
+            commands.field_mm[row, plane], commands.preset[row], pulses, Technique(*self._advised[lane, plane].T),
+        )
+        self._advised[lane, plane] = np.stack(
+            [shot.exposure.advised.kv, shot.exposure.advised.cu_mm, shot.exposure.advised.mas], axis=1
         )
         self._note_exposure(shot, pulses, commands.field_mm[row, plane])
         self._perceive(shot, commands.field_mm[row, plane])

@@ -144,7 +144,7 @@ class Room:
         draw.line(_xy(self._flat(arm(cameras, self._preset, plane)[0])), fill=faint, width=8, joint="curve")
         source = self._flat(cameras.source_mm[0])
         beam = corners(cameras, field_mm * spec.sid_mm / spec.sod_mm / 2)[0]
-        if swing < 0.5:
+        if swing < 0.5 and field_mm > 0:
             fill = (*LIT, 120) if lit else (*PLANE_COLOURS[plane], 28)
             draw.polygon(_hull(np.vstack([source, self._flat(beam)])), fill=fill)
         self._detector(draw, self._flat(corners(cameras, spec.detector_mm / 2)[0]), paint)

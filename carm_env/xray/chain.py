@@ -39,25 +39,12 @@ a frame in front of the grid [E]."""
 
 
 @dataclass(frozen=True)
-class ControlledExposure(Exposure):
-    """An exposure, and what exposure control concluded from it.
-
-    Attributes:
-        advised: the technique that this frame calls for. ``technique`` equals it except under ``lagged``, where it is
-            what the next pulse's ``request.previous`` must carry (the control then lags by one pulse); handing on
-            ``technique`` instead locks the technique.
-    """
-
-    advised: Technique
-
-
-@dataclass(frozen=True)
 class XrayChain:
     """Exposure control, dose and detector signal of batches of frames.
 
     Attributes:
         control: one of ``control.CONTROLS``. ``prepulse`` measures with 5 % of each pulse's kerma, which is charged;
-            ``lagged`` fires with ``request.previous`` (see ``ControlledExposure.advised``); ``ideal`` knows the patient
+            ``lagged`` fires with ``request.previous`` (see ``Exposure.advised``); ``ideal`` knows the patient
             (tests).
         preset_ngy: detector kerma of each preset at full format.
         electronic_quanta: electronic noise, see ``ELECTRONIC_QUANTA``.
@@ -79,7 +66,7 @@ class XrayChain:
 
     def expose(
         self, line_integrals: F32, request: ExposureRequest, rngs: Sequence[np.random.Generator]
-    ) -> ControlledExposure:
+    ) -> Exposure:
         """Takes M frames.
 
         Args:
@@ -100,7 +87,7 @@ class XrayChain:
         return taken
 
     def _take(
-        self, i: int, view: Survey, request: ExposureRequest, rng: np.random.Generator, taken: ControlledExposure
+        self, i: int, view: Survey, request: ExposureRequest, rng: np.random.Generator, taken: Exposure
     ) -> None:
         """Takes frame ``i`` and writes it into ``taken``."""
         preset_ngy = self.preset_ngy[int(request.preset[i])]
@@ -151,7 +138,7 @@ def _write_technique(technique: Technique, i: int, used: Prescription) -> None:
     technique.kv[i], technique.cu_mm[i], technique.mas[i] = used.kv, used.cu_mm, used.mas
 
 
-def _blank(frames: int, size: tuple[int, int]) -> ControlledExposure:
+def _blank(frames: int, size: tuple[int, int]) -> Exposure:
     """M frames without exposure."""
 
     def zeros() -> F64:
@@ -160,7 +147,7 @@ def _blank(frames: int, size: tuple[int, int]) -> ControlledExposure:
     def none() -> Technique:
         return Technique(*(np.full(frames, np.nan) for _ in range(3)))
 
-    return ControlledExposure(
+    return Exposure(
         technique=none(),
         ka_r_mgy=zeros(),
         kap_gycm2=zeros(),

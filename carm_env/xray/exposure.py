@@ -30,7 +30,7 @@ class ExposureRequest:
         field_mm: side of the square collimated field, measured at the isocentre, [M].
         preset: index into ``PRESETS``, int [M].
         pulses: pulses charged in this step, int [M]; the last one makes the image.
-        previous: technique of the last pulse of the same plane (exposure control ``lagged``).
+        previous: technique that the last pulse of the same plane advised (exposure control ``lagged``).
     """
 
     sod_mm: F64
@@ -48,6 +48,8 @@ class Exposure:
 
     Attributes:
         technique: of the imaging pulse.
+        advised: the technique that this frame calls for; it equals ``technique`` except under exposure control
+            ``lagged``, where it is what the next request's ``previous`` must carry.
         ka_r_mgy: air kerma at the interventional reference point (SOD - 150 mm), no backscatter, all pulses and the
             prepulse, [M].
         kap_gycm2: kerma-area product over the collimated field, all pulses and the prepulse, [M].
@@ -61,6 +63,7 @@ class Exposure:
     """
 
     technique: Technique
+    advised: Technique
     ka_r_mgy: F64
     kap_gycm2: F64
     k_detector_ngy: F64

@@ -72,15 +72,15 @@ def test_table_reaches_its_speed_and_travels_as_the_formula_says():
 
 
 def test_a_travel_limit_is_reported_and_left_again():
-    state = at(ARTIS, y=-289)
+    state = at(ARTIS, y=-329)
     for _ in range(3):
         state, report = MACHINE.step(state, command(y=-1), [False], DT_S, [None])
-    assert state.position[0, Y] == -290
+    assert state.position[0, Y] == -330
     assert report.at_limit[0].tolist() == [axis == Y for axis in range(8)]
     state, report = MACHINE.step(state, command(), [False], DT_S, [None])
     assert not report.at_limit.any()
     state, report = MACHINE.step(state, command(y=1), [False], DT_S, [None])
-    assert state.position[0, Y] > -290
+    assert state.position[0, Y] > -330
     assert not report.at_limit.any()
 
 

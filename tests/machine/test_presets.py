@@ -20,7 +20,7 @@ def test_artis_has_the_reference_geometry_and_travels():
     assert a.irp_mm == 635
     assert a.full_field_mm == pytest.approx(300 * 785 / 1100)
     assert artis.limits[Z, 1] - artis.limits[Z, 0] == 1700
-    assert artis.limits[1].tolist() == [780 - 1070, 1080 - 1070]
+    assert artis.limits[1].tolist() == [740 - 1070, 1080 - 1070]
     assert artis.home.tolist() == [0, 0, 0, 0, 0, 90, 0, 0]
 
 
