@@ -38,7 +38,7 @@ def poses(seed):
     return rng.uniform((-100, -260, -1500, -40, -40, 0, -90, 0), (100, -120, 60, 40, 40, 115, 45, 90), (2, 8))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.integers(0, 2**32), st.floats(-1, 1))
 def test_lands_and_rests_exactly_from_any_speed(seed, speed):
     start, goal = poses(seed)
@@ -50,7 +50,7 @@ def test_lands_and_rests_exactly_from_any_speed(seed, speed):
     assert np.abs(speeds[-1]).max() == 0.0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.integers(0, 2**32))
 def test_does_not_overshoot_from_rest(seed):
     start, goal = poses(seed)
