@@ -14,6 +14,7 @@ import numpy as np
 
 import carm_env  # noqa: F401  (registers the environments)
 from carm_env.env import CArmEnv
+from carm_env.episode.manifest import cpu_name
 from carm_env.machine.cameras import plane_cameras
 from carm_env.machine.state import DEPLOY
 from carm_env.sim.actions import preset_action
@@ -69,15 +70,6 @@ def describe_machine() -> dict[str, Any]:
     """Processor, cores and Python: no names, no addresses."""
     return {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
             "python": platform.python_version(), "system": platform.system()}  # fmt: skip
-
-
-def cpu_name() -> str:
-    """The processor's own name, as far as the system tells."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def _stages(patient: str) -> dict[str, Callable[[], int]]:

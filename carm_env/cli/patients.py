@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 from carm_env.errors import CarmError
 
@@ -12,6 +13,7 @@ carm patients check PATIENT [--target X,Y,Z] [--json]     what is there, and wha
   PATIENT   phantom:SEED, or the path of a NIfTI CT (.nii, .nii.gz); landmarks come from NAME.landmarks.json beside it
   --target  a target in patient LPS mm, where the CT has none
 """
+MARKS = {"ok": "ok  ", "warning": "note", "missing": "MISS"}
 
 
 def main(argv: list[str]) -> int:
@@ -36,9 +38,14 @@ def check(argv: list[str]) -> int:
         del rest[at : at + 2]
     if len(rest) != 1:
         raise CarmError(f"carm patients check takes one patient, got {len(rest)}; want phantom:SEED or a path")
-    report = check_patient(rest[0], target)
-    print(json.dumps(report.as_dict(), indent=1) if as_json else report.text())
-    return 0 if report.usable else 1
+    findings = check_patient(rest[0], target)
+    if as_json:
+        print(json.dumps([asdict(f) for f in findings], indent=1))
+    else:
+        width = max(len(f.subject) for f in findings)
+        for f in findings:
+            print(f"{MARKS[f.level]}  {f.subject:<{width}}  {f.text}")
+    return 1 if any(f.level == "missing" for f in findings) else 0
 
 
 def _point(text: str) -> tuple[float, float, float]:

@@ -96,5 +96,5 @@ def _lines(s: dict[str, Any]) -> list[tuple[str, str]]:
         ("speed", f"{s['steps_per_s']:.0f} steps/s ({s['wall_s']:.1f} s)"),
     ]
     for name, row in (s.get("compare") or {}).get("differences", {}).items():
-        lines.append((f"{name} minus", f"{row['mean']:+.4g} (95 % {row['low']:+.4g} to {row['high']:+.4g})"))
+        lines.append((f"{name}, less that of {s['compare']['with']}", f"{row['value']:+.4g} (95 % {row['low']:+.4g} to {row['high']:+.4g})"))
     return lines

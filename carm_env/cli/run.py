@@ -64,10 +64,11 @@ def run(config: RunConfig) -> dict[str, Any]:
     Raises:
         CarmError: bad input; nothing is left behind.
     """
+    from benchmarks.compare import comparison, intervals
     from benchmarks.runner import parse_seeds, run_episodes
+    from carm_env.cli.media import write_media
     from carm_env.cli.report import announce, show
-    from carm_env.cli.spec import describe, run_spec
-    from carm_env.cli.statistics import comparison, intervals
+    from carm_env.cli.spec import describe, run_spec, simulator_settings
     from carm_env.episode.store import RunWriter, read_run
 
     seeds = [config.seed] if config.seeds is None else parse_seeds(config.seeds)
@@ -84,17 +85,12 @@ def run(config: RunConfig) -> dict[str, Any]:
         extra = intervals(writer.summaries()) if len(seeds) > 1 else {}
         if earlier is not None:
             extra["compare"] = comparison(writer.summaries(), earlier.episodes.to_pylist(), config.compare or "")
-        _show_and_tell(config, spec, writer, first)
+        sim, device = simulator_settings(spec)
+        media = (config.record.player, config.record.video)
+        write_media(writer.folder, first, sim, device, *media, writer.summaries())
         out = writer.commit(extra)
         show(read_run(out), first)
     return read_run(out).summary
-
-
-def _show_and_tell(config: RunConfig, spec: Any, writer: Any, first: Any) -> None:
-    """Player and video of the first episode."""
-    from carm_env.cli.media import write_media
-
-    write_media(writer.folder, first, spec, config.record.player, config.record.video, writer.summaries())
 
 
 def _with_progress(episodes: Any, count: int) -> Any:

@@ -13,7 +13,9 @@ from benchmarks.runner import RunSpec
 from carm_env import ENV_IDS
 from carm_env.episode.manifest import build_manifest, ct_hashes
 from carm_env.errors import CarmError
+from carm_env.machine.presets import DevicePreset, device
 from carm_env.patient.load import load_patient
+from carm_env.sim.config import SimConfig
 from configs.schema import RunConfig
 
 
@@ -23,14 +25,14 @@ def run_spec(config: RunConfig) -> RunSpec:
         raise CarmError(f"task.env_id={config.task.env_id!r} is unknown; environments: {', '.join(ENV_IDS)}")
     if not 1 <= config.task.max_steps <= 100_000:
         raise CarmError(f"task.max_steps={config.task.max_steps} is out of range; want 1 to 100000")
-    device, device_overrides = _named(config.device, "device")
+    device_name, device_overrides = _named(config.device, "device")
     perception, perception_args = _named(config.perception, "perception")
     policy, policy_args = _named(config.policy, "policy")
     is_phantom = config.patient == "phantom" or config.patient.startswith("phantom:")
     target = config.task.target_mm
     env_kwargs = {
         "patient": config.patient if is_phantom else str(Path(config.patient).absolute()),
-        "device": device,
+        "device": device_name,
         "device_overrides": device_overrides,
         "renderer": config.renderer,
         "perception": perception,
@@ -52,6 +54,12 @@ def describe(config: dict[str, Any], spec: RunSpec, seeds: Sequence[int]) -> dic
     patient = spec.env_kwargs["patient"]
     cts = {"phantom": "generated"} if patient == "phantom" else ct_hashes([load_patient(patient)])
     return build_manifest(config, env_spec.to_json(), seeds, cts, spec.env_kwargs["renderer"])
+
+
+def simulator_settings(spec: RunSpec) -> tuple[SimConfig, DevicePreset]:
+    """What the environment of ``spec`` gives its simulator."""
+    config = SimConfig(task=ENV_IDS[spec.env_id], **spec.env_kwargs)
+    return config, device(config.device, **dict(config.device_overrides))
 
 
 def _named(group: dict[str, Any], what: str) -> tuple[str, dict[str, Any]]:

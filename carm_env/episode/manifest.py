@@ -85,10 +85,20 @@ def build_manifest(
         "renderer": renderer,
         "cts": plain(patients),
         "checkpoints": plain(checkpoints or {}),
-        "platform": {"system": platform.platform(), "machine": platform.machine(), "python": sys.version.split()[0]},
+        "platform": {"system": platform.platform(), "machine": platform.machine(), "python": sys.version.split()[0],
+                     "cpu": cpu_name()},  # fmt: skip
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return manifest | {"identity": identity(manifest)}
+
+
+def cpu_name() -> str:
+    """The processor's own name, as far as the system tells."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
 
 
 def identity(manifest: Mapping[str, Any]) -> str:

@@ -114,8 +114,8 @@ class RunWriter:
         counted = {"episodes": len(indices), "files": [*files, folder.MANIFEST]}
         folder.write_json(self.folder / folder.MANIFEST, self._manifest | counted)
         folder.put_in_place(self.folder, self.out)
-        self._lock.close()
         shutil.rmtree(self._partial, ignore_errors=True)
+        self._lock.close()
         return self.out
 
     def _merge_steps(self, indices: list[int]) -> None:
@@ -127,8 +127,8 @@ class RunWriter:
 
     def discard(self) -> None:
         """Drops everything that was not committed, and the parent folders made for it."""
-        self._lock.close()
         shutil.rmtree(self._partial, ignore_errors=True)
+        self._lock.close()
         for made in self._made[1:]:
             if any(made.iterdir()):
                 break
@@ -170,7 +170,10 @@ class Run:
         mine = self.steps.filter(pc.equal(self.steps["episode"], about["episode"]))
         if not mine.num_rows:
             raise CarmError(f"{self.path / 'steps.parquet'} has no steps of episode {about['episode']}")
-        return EpisodeRecord.from_table(mine, row_summary(about))
+        try:
+            return EpisodeRecord.from_table(mine, row_summary(about))
+        except ValueError as e:
+            raise CarmError(f"{self.path} is damaged at episode {row}: {str(e).splitlines()[0]}") from None
 
 
 def read_run(path: Path | str) -> Run:
@@ -216,10 +219,14 @@ def _read_table(path: Path) -> pa.Table:
                 raise CarmError(f"{path} has other columns than schema version {SCHEMA_VERSION}")
             if file.metadata.num_rows > most:
                 raise CarmError(f"{path} has {file.metadata.num_rows} rows; want at most {most}")
-            return file.read()
+            table = file.read()
+            table.validate(full=True)
+            return table
     except FileNotFoundError:
         raise CarmError(f"{path} is missing; the run folder is damaged") from None
-    except (pa.ArrowException, OSError) as e:
+    except CarmError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as e:
         raise CarmError(f"{path} cannot be read as Parquet: {str(e).splitlines()[0]}") from None
 
 

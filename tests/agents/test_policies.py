@@ -18,10 +18,10 @@ def observation(task="pelvis_to_head", **values):
     out = {e.name: np.zeros(e.shape, np.float32) for e in entries(task, image=False)}
     planar = "plane_b" not in out
     out["encoders"][:] = [10.0, -900.0] if planar else [10.0, -160.0, -900.0, 0.0, 0.0, 90.0, 0.0, 0.0]
-    out["estimate_sd_mm"][:] = [100.0, 100.0, 500.0]
+    out["estimate_sd_mm"].reshape(-1, 3)[:] = [100.0, 100.0, 500.0]
     if not planar:
         out["plane_b"][1] = 1.0
-    return {**out, **{name: np.asarray(v, np.float32) for name, v in values.items()}}
+    return {**out, **{name: np.asarray(v, np.float32).ravel() for name, v in values.items()}}
 
 
 def made(name):

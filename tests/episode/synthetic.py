@@ -77,7 +77,7 @@ def step_result(
         exposed=exposed,
         pulses=exposed.astype(np.int64),
         preset=np.array([2]),
-        field_mm=np.full((1, planes), 190.0),
+        field_mm=np.full((1, planes), 190.0 if step else 0.0),
         kv=shot(77.0),
         cu_mm=shot(0.6),
         mas=shot(0.52),
