@@ -85,8 +85,12 @@ def build_manifest(
         "renderer": renderer,
         "cts": plain(patients),
         "checkpoints": plain(checkpoints or {}),
-        "platform": {"system": platform.platform(), "machine": platform.machine(), "python": sys.version.split()[0],
-                     "cpu": cpu_name()},  # fmt: skip
+        "platform": {
+            "system": platform.platform(),
+            "machine": platform.machine(),
+            "python": sys.version.split()[0],
+            "cpu": cpu_name(),
+        },
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return manifest | {"identity": identity(manifest)}

@@ -54,6 +54,7 @@ SUMMARY_LABELS: dict[str, str] = {
 EPISODE_COLUMNS: dict[str, str] = {
     "seed": "seed",
     "patient": "patient",
+    "success": "success",
     "outcome": "outcome",
     "final_error_mm": "error, mm",
     "kap_gycm2": "KAP, Gy·cm²",
