@@ -11,7 +11,7 @@ from typing import Any
 
 import gymnasium
 
-import carm_env  # noqa: F401  (registers the environments)
+import carm_env
 from agents.registry import make_policy
 from carm_env.env import CArmEnv
 from carm_env.episode.recorder import EpisodeRecord, EpisodeRecorder

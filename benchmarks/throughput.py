@@ -17,7 +17,7 @@ from carm_env.env import CArmEnv
 from carm_env.episode.manifest import cpu_name
 from carm_env.machine.cameras import plane_cameras
 from carm_env.machine.state import DEPLOY
-from carm_env.sim.actions import preset_action
+from carm_env.sim.actions import action_size, preset_action
 from carm_env.vector import CArmVectorEnv
 from carm_env.xray.display import to_display
 from carm_env.xray.exposure import ExposureRequest, Technique
@@ -46,6 +46,7 @@ def measure(patient: str = "phantom:0", rounds: int = 20, peers: bool = True) ->
             repeats = stage()
             times[name].append((time.perf_counter() - began) / repeats)
     typical = {name: median(values) for name, values in times.items()}
+    vector = f"vector step of {LANES}"
     report = {
         "patient": patient,
         "rounds": rounds,
@@ -54,8 +55,8 @@ def measure(patient: str = "phantom:0", rounds: int = 20, peers: bool = True) ->
         "rates": {
             "env_exposed_steps_per_s": round(1 / typical["env step, both planes exposed"], 1),
             "env_unexposed_steps_per_s": round(1 / typical["env step, unexposed"], 1),
-            f"vector_{LANES}_exposed_lane_steps_per_s": round(LANES / typical[f"vector step of {LANES}, exposed"], 1),
-            f"vector_{LANES}_unexposed_lane_steps_per_s": round(LANES / typical[f"vector step of {LANES}, unexposed"], 1),
+            f"vector_{LANES}_exposed_lane_steps_per_s": round(LANES / typical[f"{vector}, exposed"], 1),
+            f"vector_{LANES}_unexposed_lane_steps_per_s": round(LANES / typical[f"{vector}, unexposed"], 1),
             "rendered_pairs_per_s": round(1 / typical["render, biplane pair 128x128"], 1),
         },
     }
@@ -68,8 +69,8 @@ def measure(patient: str = "phantom:0", rounds: int = 20, peers: bool = True) ->
 
 def describe_machine() -> dict[str, Any]:
     """Processor, cores and Python: no names, no addresses."""
-    return {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-            "python": platform.python_version(), "system": platform.system()}  # fmt: skip
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"cpu": cpu_name(), "cores": cores, "python": platform.python_version(), "system": platform.system()}
 
 
 def _stages(patient: str) -> dict[str, Callable[[], int]]:
@@ -79,7 +80,7 @@ def _stages(patient: str) -> dict[str, Callable[[], int]]:
     assert isinstance(core, CArmEnv)
     env.reset(seed=0)
     _look_at_target(core.simulator)
-    exposing, idle = _actions(core.action_space.shape[0])
+    exposing, idle = _actions(action_size(planar=False))
     vector = CArmVectorEnv(LANES, patient=patient)
     vector.reset(seed=0)
     _look_at_target(vector.simulator)

@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from carm_env.sim.actions import action_size
 from carm_env.sim.config import DT_S, SimConfig
 from carm_env.sim.observe import Observation, inform, observe
 from carm_env.sim.simulator import Simulator
@@ -17,7 +18,7 @@ from carm_env.sim.spaces import action_space, observation_space
 SEED_CAP = 2**62
 
 
-class CArmEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
+class CArmEnv(gymnasium.Env[Any, NDArray[Any]]):
     """Drive a C-arm over a CT from the pelvis to the head, with few X-rays.
 
     ## Description
@@ -47,7 +48,8 @@ class CArmEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     | 13 | 5 | > 0 declares arrival and ends the episode |
 
     ## Observation space
-    A `Dict` of float32 Boxes in physical units (P planes: 2 for the biplane, else 1, A's numbers before B's; E encoders: 8, else x and z):
+    A `Dict` of float32 Boxes in physical units. P planes: 2 for the biplane, else 1; A's numbers stand before B's.
+    E encoders: 8 for the biplane, else x and z.
 
     | key | shape | unit | meaning | bounds |
     |---|---|---|---|---|
@@ -65,7 +67,7 @@ class CArmEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     | `technique` | 7 P | | last exposure: kV, mm Cu, mAs, K_a,r mGy, KAP Gy cm2, field mm, quanta/mm2 | 0 to 1e6 |
     | `kap_gycm2` | P | Gy cm2 | KAP so far | 0 to 1e4 |
     | `elapsed_s` | 1 | s | episode time, latencies included | 0 to 600 |
-    | `demographics` | 5 | | recorded sex (0 F, 1 M), age, height cm, weight kg, arms raised; 0 where missing | 0 to 300 |
+    | `demographics` | 5 | | recorded sex (0 F, 1 M), age, cm, kg, arms raised; 0 where missing | 0 to 300 |
     | `demographics_known` | 5 | | 1 where the record has the value | 0, 1 |
     | `goal` | 20 | | one-hot (LandmarkReach only) | 0, 1 |
     | `image` | P x 128 x 128 | uint8 | last image hold (with `image_obs=True`) | 0 to 255 |
@@ -131,7 +133,7 @@ class CArmEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         action = np.asarray(action, np.float32)
         if action.shape != self.action_space.shape or not np.isfinite(action).all():
-            raise ValueError(f"action {action!r} is not {self.action_space.shape[0]} finite numbers")
+            raise ValueError(f"action {action!r} is not {action_size(self.simulator.config.planar)} finite numbers")
         r = self.simulator.step(action[None])
         return self._observation(), float(r.reward[0]), bool(r.terminated[0]), False, inform(self.simulator)
 

@@ -23,10 +23,10 @@ IDS = list(carm_env.ENV_IDS)
 @pytest.mark.parametrize("env_id", IDS)
 @pytest.mark.parametrize("image_obs", [False, True])
 def test_gymnasium_check_env_has_no_complaint(env_id, image_obs):
-    env = gymnasium.make(env_id, patient=PATIENT, image_obs=image_obs, render_mode="rgb_array", disable_env_checker=True)
+    env = gymnasium.make(env_id, patient=PATIENT, image_obs=image_obs, render_mode="rgb_array").unwrapped
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(env.unwrapped)
+        check_env(env)
 
 
 @pytest.mark.parametrize("env_id", IDS)
@@ -148,7 +148,8 @@ def test_import_is_light():
         "import time, sys; t = time.perf_counter(); import carm_env; t = time.perf_counter() - t;"
         "print(t, [m for m in ('torch', 'hydra', 'stable_baselines3', 'pyvista', 'numba') if m in sys.modules])"
     )
-    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout for _ in range(3)]
+    command = [sys.executable, "-c", code]
+    runs = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(3)]
     times, modules = zip(*(run.split(maxsplit=1) for run in runs), strict=True)
     assert set(m.strip() for m in modules) == {"[]"}
     assert min(map(float, times)) < 0.5
@@ -159,6 +160,5 @@ def test_the_simulator_needs_no_heavy_package():
         "import sys, carm_env.env, carm_env.vector;"
         "sys.exit(str([m for m in ('torch', 'hydra', 'stable_baselines3', 'pyvista') if m in sys.modules] or ''))"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).returncode in (0, 1)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr.strip() == ""

@@ -103,9 +103,11 @@ def _check_groups(overrides: list[str]) -> None:
         known = [f.name for f in fields(RunConfig)]
         root = key.lstrip("+~").split(".")[0].split("@")[0]
         if root not in known and not root.startswith("hydra"):
-            raise CarmError(f"unknown setting {root!r} in {override!r}{_close(root, known)}; settings: {', '.join(known)}")
+            settings = ", ".join(known)
+            raise CarmError(f"unknown setting {root!r} in {override!r}{_close(root, known)}; settings: {settings}")
         if key in GROUPS and not re.fullmatch(r"[\w.]+:[\w.]+", value) and value not in [*options(key), "custom"]:
-            raise CarmError(f"unknown {key} {value!r}{_close(value, options(key))}; there are: {', '.join(options(key))}")
+            names = options(key)
+            raise CarmError(f"unknown {key} {value!r}{_close(value, names)}; there are: {', '.join(names)}")
 
 
 def _close(word: str, known: list[str]) -> str:

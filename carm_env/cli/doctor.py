@@ -11,7 +11,7 @@ from pathlib import Path
 
 from carm_env.errors import CarmError
 
-HELP = "carm doctor     checks Python, packages, renderers, video, browser and test data; exit 1 if the core lacks something"
+HELP = "carm doctor     checks packages, renderer, video, browser and test data; exit 1 if the core lacks something"
 
 CORE = ("gymnasium", "numpy", "scipy", "numba", "nibabel", "pyarrow", "pillow", "imageio-ffmpeg", "hydra-core", "rich")
 OPTIONAL = {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+import carm_env
 from carm_env.episode.recorder import EpisodeRecord
 from carm_env.episode.store import Run
 from configs.schema import RunConfig
@@ -18,7 +19,7 @@ MAX_ROWS = 24
 
 def announce(config: RunConfig, episodes: int) -> None:
     """What is about to happen, and that a first call compiles."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     what = f"{episodes} episodes" if episodes > 1 else f"seed {config.seed}"
     name = Path(config.patient).name
     console.print(
@@ -30,14 +31,12 @@ def announce(config: RunConfig, episodes: int) -> None:
 
 
 def _compiled() -> bool:
-    spec = find_spec("carm_env")
-    places = spec.submodule_search_locations if spec else None
-    return bool(places) and any(Path(places[0]).glob("render/**/*.nbc"))
+    return any(Path(carm_env.__file__).parent.glob("render/**/*.nbc"))
 
 
 def show(run: Run, first: EpisodeRecord) -> None:
     """Exposures of the first episode, the summary, and where the files are."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     if len(run) == 1:
         console.print(_exposures(first))
     console.print(_summary(run.summary))
@@ -54,27 +53,36 @@ def _relative(path: Path) -> str:
 
 def _exposures(record: EpisodeRecord) -> Table:
     """A row an exposed frame; long episodes are thinned."""
-    table = Table(title="exposures", title_justify="left", header_style="bold")
-    for heading in ("time s", "plane", "z mm", "field mm", "preset", "kV", "mm Cu", "mAs", "KAP mGy cm2", "estimate mm", "true mm"):
-        table.add_column(heading, justify="left" if heading in ("plane", "preset") else "right")
-    steps = record.steps
-    shots = [(row, p) for row in range(len(record)) for p in "ab"[: record.planes] if steps[f"exposed_{p}"][row]]
-    keep = shots if len(shots) <= MAX_ROWS else [shots[i * (len(shots) - 1) // (MAX_ROWS - 1)] for i in range(MAX_ROWS)]
-    for row, p in keep:
+    title = "exposures (lengths in mm)"
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", header_style="bold", padding=(0, 0, 0, 1))
+    for heading in ("t s", "plane", "z", "field", "dose", "kV/Cu", "mAs", "mGy cm2", "estimate", "error"):
+        left = heading in ("plane", "dose")
+        table.add_column(heading, justify="left" if left else "right", no_wrap=True)
+    steps, marks = record.steps, "ab"[: record.planes]
+    shots = [(row, p) for row in range(len(record)) for p in marks if steps[f"exposed_{p}"][row]]
+    thin = [shots[i * (len(shots) - 1) // (MAX_ROWS - 1)] for i in range(MAX_ROWS)] if len(shots) > MAX_ROWS else shots
+    for row, p in thin:
         at = {name: values[row] for name, values in steps.items()}
         away = sum(at[f"estimate_{axis}_mm_{p}"] ** 2 for axis in "xyz") ** 0.5
         table.add_row(
-            f"{at['elapsed_s']:.1f}", p.upper(), f"{at['z_mm']:.0f}", f"{at[f'field_mm_{p}']:.0f}", str(at["preset"]),
-            f"{at[f'kv_{p}']:.0f}", f"{at[f'cu_mm_{p}']:.1f}", f"{at[f'mas_{p}']:.3f}", f"{1000 * at[f'kap_gycm2_{p}']:.2f}",
-            f"{away:.0f}" if at[f"estimate_valid_{p}"] else "-", f"{at['error_mm']:.0f}",
-        )  # fmt: skip
-    if len(keep) < len(shots):
-        table.caption = f"{len(keep)} of {len(shots)} exposures"
+            f"{at['elapsed_s']:.1f}",
+            p.upper(),
+            f"{at['z_mm']:.0f}",
+            f"{at[f'field_mm_{p}']:.0f}",
+            str(at["preset"]),
+            f"{at[f'kv_{p}']:.0f}/{at[f'cu_mm_{p}']:.1f}",
+            f"{at[f'mas_{p}']:.3f}",
+            f"{1000 * at[f'kap_gycm2_{p}']:.2f}",
+            f"{away:.0f}" if at[f"estimate_valid_{p}"] else "-",
+            f"{at['error_mm']:.0f}",
+        )
+    if len(thin) < len(shots):
+        table.caption = f"{len(thin)} of {len(shots)} exposures"
     return table
 
 
 def _summary(summary: dict[str, Any]) -> Table:
-    table = Table(show_header=False, title="summary", title_justify="left")
+    table = Table(box=SIMPLE_HEAD, show_header=False, title="summary", title_justify="left")
     for name, value in _lines(summary):
         table.add_row(name, value)
     return table
@@ -82,7 +90,8 @@ def _summary(summary: dict[str, Any]) -> Table:
 
 def _lines(s: dict[str, Any]) -> list[tuple[str, str]]:
     many = s["episodes"] > 1
-    lines = [("outcome", str(s["outcome"]) if not many else ", ".join(f"{k} {v}" for k, v in s["outcome"].items()))]
+    outcomes = s["outcome"].items() if many else []
+    lines = [("outcome", ", ".join(f"{name} {count}" for name, count in outcomes) or str(s["outcome"]))]
     if many:
         low, high = s["success_interval"]
         lines.append(("success", f"{s['successes']} of {s['episodes']} (95 % Wilson {low:.2f} to {high:.2f})"))
@@ -96,5 +105,6 @@ def _lines(s: dict[str, Any]) -> list[tuple[str, str]]:
         ("speed", f"{s['steps_per_s']:.0f} steps/s ({s['wall_s']:.1f} s)"),
     ]
     for name, row in (s.get("compare") or {}).get("differences", {}).items():
-        lines.append((f"{name}, less that of {s['compare']['with']}", f"{row['value']:+.4g} (95 % {row['low']:+.4g} to {row['high']:+.4g})"))
+        interval = f"{row['value']:+.4g} (95 % {row['low']:+.4g} to {row['high']:+.4g})"
+        lines.append((f"{name}, less that of {s['compare']['with']}", interval))
     return lines

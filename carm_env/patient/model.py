@@ -59,7 +59,7 @@ class Volume:
     @cached_property
     def inverse_affine(self) -> F64:
         """LPS millimetres to voxel indices, [4, 4]."""
-        return np.linalg.inv(self.affine)
+        return np.asarray(np.linalg.inv(self.affine), np.float64)
 
     @property
     def spacing_mm(self) -> F64:

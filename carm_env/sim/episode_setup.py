@@ -78,7 +78,7 @@ def set_up(config: SimConfig, device: DevicePreset, seed: int) -> EpisodeSetup:
     start, moved = _start(config, device, patient, to_table, height_error_cm, spread)
     messages = []
     if moved:
-        messages.append(f"the CT ends before the nominal groin: the start was moved {moved:+.0f} mm along z into the CT")
+        messages.append(f"the CT does not hold the nominal start: it was moved {moved:+.0f} mm along z, into the CT")
     if body.vertex_source == "top of the CT":
         messages.append("the CT has neither skull landmark nor sella: its top slice is taken as the vertex")
     landmarks = np.full((len(LANDMARKS), 3), np.nan)
@@ -121,7 +121,8 @@ def _goal(config: SimConfig, patient: Patient, seed: int) -> tuple[F64, int]:
     if config.target_mm is not None:
         target = np.asarray(config.target_mm, float)
         index = patient.volume.to_index(target)
-        if not np.all(np.isfinite(index)) or np.any(index < -0.5) or np.any(index > np.array(patient.volume.hu.shape) - 0.5):
+        last = np.array(patient.volume.hu.shape) - 0.5
+        if not (np.isfinite(index).all() and (index >= -0.5).all() and (index <= last).all()):
             raise CarmError(
                 f"target_mm={[float(t) for t in target]} lies outside {where}; want a point in LPS mm inside the CT, "
                 f"z from {low:.0f} to {high:.0f}"

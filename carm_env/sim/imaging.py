@@ -1,4 +1,4 @@
-"""The imaging chain of one step: all exposed (lane, plane) pairs go through renderer, X-ray chain and display at once."""
+"""The imaging chain of one step: all exposed (lane, plane) pairs through renderer, X-ray chain and display at once."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def frame_hash(image: NDArray[np.uint8]) -> np.uint64:
 
 
 def _joined(motions: Sequence[Rigid]) -> Rigid:
-    return Rigid(*(np.concatenate(parts) for parts in zip(*((m.rotation, m.translation_mm) for m in motions), strict=True)))
+    return Rigid(np.concatenate([m.rotation for m in motions]), np.concatenate([m.translation_mm for m in motions]))
 
 
 def _leaves_ct(setups: Sequence[EpisodeSetup], cameras: Cameras, request: ExposureRequest) -> NDArray[np.bool_]:

@@ -44,7 +44,8 @@ def observe(simulator: Simulator, image: bool) -> Observation:
         table["plane_b"] = np.stack([swing >= simulator.device.deploy_deg, swing <= 0.0], axis=1)
     if config.task == "landmark_reach":
         table["goal"] = np.stack([np.arange(20) == (s.goal if s else -1) for s in simulator.setups])
-    observation = {name: np.array(value, np.float32).reshape(simulator.lanes, -1) for name, value in table.items()}
+    n = simulator.lanes
+    observation: Observation = {name: np.array(value, np.float32).reshape(n, -1) for name, value in table.items()}
     if image:
         observation["image"] = r.image.copy()
         observation["image_age_s"] = np.minimum(r.image_age_s, TIME_CAP_S).astype(np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,7 +126,7 @@ def blank_result(lanes: int, planes: int, actions: int, pixels: int) -> StepResu
         "field_mm", "kv", "cu_mm", "mas", "ka_r_mgy", "kap_gycm2", "k_detector_ngy", "quanta", "image_age_s",
         "frame_mean", "estimate_age_s", "kap_plane_gycm2",
     }
-    arrays = {}
+    arrays: dict[str, NDArray[Any]] = {}
     for f in fields(StepResult):
         shape, kind = shapes.get(f.name, (p if f.name in per_plane else n, float))
         arrays[f.name] = np.zeros(shape, kind)

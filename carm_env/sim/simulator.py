@@ -174,7 +174,10 @@ class Simulator:
         context = Context(
             target_mm=np.stack([s.target_mm for s in setups]),
             landmarks_mm=np.stack([s.landmarks_mm for s in setups]),
-            rng=[stream(s.seed, "perception", int(r.step[i]), int(p)) for s, i, p in zip(setups, lane, plane, strict=True)],
+            rng=[
+                stream(s.seed, "perception", int(r.step[i]), int(p))
+                for s, i, p in zip(setups, lane, plane, strict=True)
+            ],
         )
         estimate = self.localiser.estimate(frames, context)
         at = (estimate.lane, estimate.plane)

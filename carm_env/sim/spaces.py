@@ -35,23 +35,23 @@ def encoder_axes(planar: bool) -> list[int]:
 def entries(task: str, image: bool, pixels: int = 128) -> list[Entry]:
     """The observation's entries, in order, for a task of ``sim.config.TASKS``."""
     planar = task != "pelvis_to_head"
-    p, axes, names = (1, 2, "x, z") if planar else (2, 8, "x, y, z, A primary, A secondary, B primary, B secondary, B swing")
+    p, axes, names = (1, 2, "x, z") if planar else (2, 8, "x, y, z, A and B primary and secondary, B swing")
     table = [
         Entry("encoders", (axes,), -MM_CAP, MM_CAP, "mm, deg", f"isocentre in the table frame and angles: {names}"),
         Entry("velocities", (axes,), -1000, 1000, "mm/s, deg/s", "rates of the same axes"),
         Entry("at_limit", (axes,), 0, 1, "", "axes that a travel limit stopped in the last step"),
         Entry("contact", (1,), 0, 1, "", "a contact stopped the last motion"),
         Entry("plane_b", (2,), 0, 1, "", "plane B is deployed; plane B is parked"),
-        Entry("estimate_mm", (3 * p,), -MM_CAP, MM_CAP, "mm", "last estimate per plane: target minus isocentre when exposed"),
+        Entry("estimate_mm", (3 * p,), -MM_CAP, MM_CAP, "mm", "last estimate per plane: target minus isocentre"),
         Entry("estimate_sd_mm", (3 * p,), 0, MM_CAP, "mm", "its standard deviations"),
         Entry("estimate_valid", (p,), 0, 1, "", "perception vouches for it"),
         Entry("estimate_age_s", (p,), 0, TIME_CAP_S, "s", "time since; the episode's age where there was none"),
         Entry("landmark_nearest", (20 * p,), 0, 1, "", "probability that a landmark is the nearest to the isocentre"),
         Entry("landmark_visible", (20 * p,), 0, 1, "", "probability that a landmark lies in the field"),
-        Entry("technique", (7 * p,), 0, 1e6, "", "last exposure: kV, mm Cu, mAs, K_a,r mGy, KAP Gy cm2, field mm, quanta/mm2"),
+        Entry("technique", (7 * p,), 0, 1e6, "", "last: kV, mm Cu, mAs, K_a,r mGy, KAP Gy cm2, field mm, quanta/mm2"),
         Entry("kap_gycm2", (p,), 0, 1e4, "Gy cm2", "KAP so far"),
         Entry("elapsed_s", (1,), 0, TIME_CAP_S, "s", "episode time"),
-        Entry("demographics", (5,), 0, 300, "", "recorded: sex (0 F, 1 M), age years, height cm, weight kg, arms raised"),
+        Entry("demographics", (5,), 0, 300, "", "recorded: sex (0 F, 1 M), age, height cm, weight kg, arms raised"),
         Entry("demographics_known", (5,), 0, 1, "", "1 where the record has the value"),
     ]
     if planar:

@@ -76,7 +76,7 @@ class Verification:
         self.kap_gycm2[lanes] = np.where(self.taken[lanes], kap, 0.0)
 
     def complete(self, lanes: NDArray[np.int64]) -> Flags:
-        return self.taken[lanes].all(axis=1)
+        return np.asarray(self.taken[lanes].all(axis=1), bool)
 
 
 def reward_terms(

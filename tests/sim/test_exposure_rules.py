@@ -44,7 +44,10 @@ def test_parked_plane_b_does_not_expose():
     assert sim.step(action(deploy=1, expose_b=1)[None]).exposed.tolist() == [[False, True]]
 
 
-@pytest.mark.parametrize(("rate", "expected"), [(15, [2, 2, 2, 2]), (7.5, [1, 1, 1, 1]), (3.75, [1, 0, 1, 0]), (2.5, [1, 0, 0, 1])])
+PULSES = [(15, [2, 2, 2, 2]), (7.5, [1, 1, 1, 1]), (3.75, [1, 0, 1, 0]), (2.5, [1, 0, 0, 1])]
+
+
+@pytest.mark.parametrize(("rate", "expected"), PULSES)
 def test_pulse_rates(rate, expected):
     sim = simulator(pulse_rate_hz=rate, perception="none")
     sim.reset([1])

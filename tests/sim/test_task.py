@@ -61,8 +61,13 @@ def test_a_motion_after_the_verification_undoes_it():
     assert outcome(sim) == "false_arrival"
 
 
-@pytest.mark.parametrize(("axis", "off", "good"), [(0, 9.9, True), (0, 10.1, False), (1, 10.1, False), (2, -10.1, False),
-                                                   (3, 2.9, True), (3, 3.1, False), (5, -3.1, False), (4, 3.1, False)])  # fmt: skip
+EDGES = [
+    (0, 9.9, True), (0, 10.1, False), (1, 10.1, False), (2, -10.1, False),
+    (3, 2.9, True), (3, 3.1, False), (5, -3.1, False), (4, 3.1, False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("axis", "off", "good"), EDGES)
 def test_tolerances(axis, off, good):
     sim = simulator()
     sim.reset([1])
