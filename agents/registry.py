@@ -43,4 +43,4 @@ def make_policy(name: str, **args: Any) -> Policy:
     Raises:
         CarmError: unknown name, module or attribute, or arguments that it does not take.
     """
-    return cast(Policy, build("policy", name, POLICIES, args))
+    return cast(Policy, build("policy", name, POLICIES, args, "predict"))

@@ -25,6 +25,8 @@ Action = NDArray[np.float32]
 AT_GOAL_MM = 0.2
 RETREAT_MM = 40.0
 RETREAT_STEPS = 8
+CAREFUL_MM = 30.0
+"""Distance from the final goal at which plane B swings in once something was touched."""
 
 
 class Laned(ABC):
@@ -72,17 +74,18 @@ class Laned(ABC):
 class Scripted(Laned):
     """A policy that makes plans; the servo moves, and contacts are dealt with here.
 
-    After a contact it backs off with plane B parking, and from then on swings plane B in only at its goal; after
+    After a contact it backs off with plane B parking, and from then on swings plane B in only at the final goal; after
     ``max_contacts`` it stays where it is and exposes no more. Goals are kept within the device's travel.
 
     Args:
         device: name of the machine's preset (its travel, rates, accelerations and field sizes are used).
         max_contacts: contacts after which it gives up.
-        deploy_within_mm: distance from its goal, along the table, at which plane B begins to swing in.
+        deploy_within_mm: distance from the final goal, along the table, at which plane B begins to swing in; about as
+            far as the table goes while B is still clear of the trunk.
     """
 
     def __init__(
-        self, device: str = "artis_biplane", max_contacts: int = 4, deploy_within_mm: float = 700.0
+        self, device: str = "artis_biplane", max_contacts: int = 4, deploy_within_mm: float = 500.0
     ) -> None:
         self.device = device_preset(device)
         self.servo = Servo(self.device)
@@ -101,14 +104,13 @@ class Scripted(Laned):
         if memory.give_up:
             plan = Plan(view.position[:3], deploy=view.deployed)
         plan = replace(plan, goal_mm=np.clip(plan.goal_mm, *self.device.limits[:3].T))
-        if memory.contacts and plan.deploy and not view.deployed:
-            plan = replace(plan, deploy=near(view, plan.goal_mm, AT_GOAL_MM))
         memory.goal_mm = plan.goal_mm
         return self._action(plan, view)
 
-    def deploys(self, view: View, goal_mm: F64) -> bool:
-        """Whether plane B should swing in on the way to a goal."""
-        return bool(abs(goal_mm[Z] - view.position[Z]) <= self.deploy_within_mm)
+    def deploys(self, view: View, memory: Memory, goal_mm: F64) -> bool:
+        """Whether plane B should swing in on the way to the final goal."""
+        within_mm = CAREFUL_MM if memory.contacts else self.deploy_within_mm
+        return bool(abs(goal_mm[Z] - view.position[Z]) <= within_mm)
 
     def arrived(self, view: View, goal_mm: F64) -> bool:
         """At rest at a goal, or as near to it as the travel allows."""

@@ -58,5 +58,5 @@ class Continuous(Scripted):
             return self.finish.plan(self, view, memory)
         memory.lost += there
         memory.give_up = memory.lost > self.patience
-        deploy = bool(memory.target.seen[Z]) and self.deploys(view, goal)
+        deploy = bool(memory.target.seen[Z]) and self.deploys(view, memory, goal)
         return Plan(goal, deploy, (True, False), self.field_mm, self.preset, speed_mm_s=self.speed_mm_s)

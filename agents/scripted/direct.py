@@ -27,6 +27,6 @@ class Direct(Scripted):
         if memory.asked and memory.fresh.all():
             return Plan(view.position[:3], deploy=True, declare=True)
         if not (view.deployed and self.arrived(view, goal)):
-            return Plan(goal, self.deploys(view, goal))
+            return Plan(goal, self.deploys(view, memory, goal))
         memory.asked = "verify"
         return Plan(goal, True, (True, True), VERIFY_FIELD_MM, NORMAL)

@@ -39,7 +39,7 @@ class Finish:
             self._correct(view, memory)
         aim = memory.target.mm if memory.aim_mm is None else memory.aim_mm
         memory.aim_mm = aim
-        move = Plan(aim, deploy=policy.deploys(view, aim))
+        move = Plan(aim, deploy=policy.deploys(view, memory, aim))
         if not (view.deployed and policy.arrived(view, aim)):
             return move
         if not view.planar and memory.target.sd_mm[Y] > self.depth_sd_mm:

@@ -60,7 +60,7 @@ class StepAndShoot(Scripted):
             memory.stop_mm = view.position[:3]
         elif memory.fresh[0]:
             memory.stop_mm = self._next_stop(view, memory)
-        deploy = bool(memory.target.seen[Z]) and self.deploys(view, memory.target.mm)
+        deploy = bool(memory.target.seen[Z]) and self.deploys(view, memory, memory.target.mm)
         look = self.arrived(view, memory.stop_mm)
         return Plan(memory.stop_mm, deploy, (look, False), self.field_mm, NORMAL if memory.lost else self.preset)
 
