@@ -6,7 +6,8 @@ import re
 from dataclasses import fields
 from difflib import get_close_matches
 from itertools import product
-from typing import Any
+from math import isfinite
+from typing import Any, cast
 
 from carm_env.errors import CarmError
 from configs.schema import RunConfig
@@ -33,6 +34,8 @@ def compose(overrides: list[str]) -> RunConfig:
     except OmegaConfBaseException as error:
         raise CarmError(_one_line(error)) from None
     assert isinstance(config, RunConfig)
+    for group in ("policy", "perception", "device"):
+        _check_numbers(group, getattr(config, group))
     return config
 
 
@@ -45,19 +48,22 @@ def as_yaml(overrides: list[str]) -> str:
 
 def sweep(overrides: list[str]) -> list[list[str]]:
     """One list of overrides for each combination of comma-separated values (``-m``)."""
+    return [list(combination) for combination in product(*map(_choices, overrides))]
+
+
+def _choices(override: str) -> list[str]:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
     try:
-        parsed = OverridesParser.create().parse_overrides(overrides)
+        parsed = OverridesParser.create().parse_override(override)
     except HydraException as error:
+        if _is_plain(override):
+            return [override]
         raise CarmError(_one_line(error)) from None
-    choices = [
-        [f"{o.get_key_element()}={value}" for value in o.sweep_string_iterator()] if o.is_sweep_override()
-        else [str(o.input_line)]
-        for o in parsed
-    ]
-    return [list(combination) for combination in product(*choices)]
+    if not parsed.is_sweep_override():
+        return [override]
+    return [f"{parsed.get_key_element()}={value}" for value in parsed.sweep_string_iterator()]
 
 
 def _composed(overrides: list[str]) -> Any:
@@ -74,17 +80,23 @@ def _composed(overrides: list[str]) -> Any:
     ConfigStore.instance().store("run_schema", node=RunConfig)
     try:
         with initialize_config_module("configs", version_base="1.3"):
-            return hydra_compose("run", overrides=[part for o in overrides for part in _in_grammar(o)])
+            grammar = [part for o in overrides if not _is_plain(o) for part in _in_grammar(o)]
+            config = hydra_compose("run", overrides=grammar)
     except (HydraException, OmegaConfBaseException) as error:
         raise CarmError(_one_line(error)) from None
+    for key, _, value in (o.partition("=") for o in overrides if _is_plain(o)):
+        config[key] = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
+    return config
+
+
+def _is_plain(override: str) -> bool:
+    """Whether the value is text to be kept out of Hydra's grammar and of interpolation."""
+    key, _, value = override.partition("=")
+    return key in PLAIN_TEXT and value[:1] not in ("'", '"') and value != "null"
 
 
 def _in_grammar(override: str) -> list[str]:
-    """``policy=package.module:Class`` and paths as Hydra can compose them."""
-    key, _, value = override.partition("=")
-    if key in PLAIN_TEXT and value[:1] not in ("'", '"') and value != "null":
-        quoted = value.replace("\\", "\\\\").replace("'", "\\'")
-        return [f"{key}='{quoted}'"]
+    """``policy=package.module:Class`` as Hydra can compose it."""
     match = re.fullmatch(r"(policy|perception)=([\w.]+:[\w.]+)", override)
     return [f"{match[1]}=custom", f"{match[1]}.name='{match[2]}'"] if match else [override]
 
@@ -107,7 +119,36 @@ def _check_groups(overrides: list[str]) -> None:
             raise CarmError(f"unknown setting {root!r} in {override!r}{_close(root, known)}; settings: {settings}")
         if key in GROUPS and not re.fullmatch(r"[\w.]+:[\w.]+", value) and value not in [*options(key), "custom"]:
             names = options(key)
-            raise CarmError(f"unknown {key} {value!r}{_close(value, names)}; there are: {', '.join(names)}")
+            several = " (for a run of each add -m)" if "," in value else _close(value, names)
+            raise CarmError(f"unknown {key} {value!r}{several}; there are: {', '.join(names)}")
+
+
+def _check_numbers(group: str, settings: dict[str, Any]) -> None:
+    """A variant's numbers stay finite numbers, and its whole numbers whole.
+
+    Raises:
+        CarmError: text, null, a list, NaN or infinity where the YAML file has a number.
+    """
+    for key, usual in _variant(group, settings.get("name")).items():
+        value, whole = settings.get(key, usual), isinstance(usual, int)
+        if not isinstance(usual, int | float) or isinstance(usual, bool):
+            continue
+        fits = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+        if not (fits and isfinite(value)):
+            kind = "a whole number" if whole else "a number"
+            raise CarmError(f"{group}.{key}={value} is not {kind}; want for example {usual}")
+
+
+def _variant(group: str, name: Any) -> dict[str, Any]:
+    """What the YAML file of a variant says; nothing for other people's."""
+    from importlib.resources import files
+
+    from omegaconf import OmegaConf
+
+    if name not in options(group):
+        return {}
+    text = (files("configs") / group / f"{name}.yaml").read_text(encoding="utf-8")
+    return cast(dict[str, Any], OmegaConf.to_object(OmegaConf.create(text)))
 
 
 def _close(word: str, known: list[str]) -> str:
@@ -117,6 +158,9 @@ def _close(word: str, known: list[str]) -> str:
 
 def _one_line(error: Exception) -> str:
     """What OmegaConf or Hydra means, without its internals."""
+    override = getattr(error, "override", None)
+    if override:
+        return f"{override!r} cannot be read as key=value; want a value as YAML has it, in quotes where it has ,[]{{}}"
     cause = error.__cause__ if error.__cause__ is not None else error
     text = " ".join(str(cause).split()).split(" full_key:")[0]
     key = getattr(cause, "full_key", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -40,6 +41,10 @@ def main(argv: list[str] | None = None) -> int:
     if args[0] not in COMMANDS:
         return _refuse(f"unknown command {args[0]!r}; commands: {', '.join(COMMANDS)}")
     try:
+        os.getcwd()
+    except OSError:
+        return _refuse("the current folder no longer exists; change to one that does")
+    try:
         return import_module(f"carm_env.cli.{args[0]}").main(args[1:])
     except CarmError as error:
         return _refuse(str(error))
@@ -48,6 +53,15 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        return _refuse(_file_trouble(error))
+
+
+def _file_trouble(error: OSError) -> str:
+    """A disk that is full, a folder taken away meanwhile."""
+    what = os.strerror(error.errno) if error.errno else str(error)
+    where = f" at {error.filename}" if error.filename else ""
+    return f"{what}{where}; put that right and give the same command again, it goes on from the last finished episode"
 
 
 def _refuse(message: str) -> int:

@@ -51,8 +51,8 @@ def main(argv: list[str]) -> int:
         run(compose(overrides))
         return 0
     jobs = sweep(overrides)
-    for number, job in enumerate(jobs):
-        config = compose(job)
+    configs = [compose(job) for job in jobs]
+    for number, (job, config) in enumerate(zip(jobs, configs, strict=True)):
         print(f"run {number + 1} of {len(jobs)}: {' '.join(job)}")
         run(replace(config, out=str(Path(config.out) / str(number))))
     return 0
@@ -75,6 +75,7 @@ def run(config: RunConfig) -> dict[str, Any]:
     if config.seeds is None and not 0 <= config.seed < 2**63:
         raise CarmError(f"seed={config.seed} is out of range; want 0 <= seed < 2**63")
     spec = run_spec(config)
+    _find_modules_here(spec)
     earlier = read_run(config.compare) if config.compare else None
     with RunWriter(config.out, describe(asdict(config), spec, seeds)) as writer:
         announce(config, len(seeds))
@@ -91,6 +92,12 @@ def run(config: RunConfig) -> dict[str, Any]:
         out = writer.commit(extra)
         show(read_run(out), first)
     return read_run(out).summary
+
+
+def _find_modules_here(spec: Any) -> None:
+    """Lets ``module:attribute`` on the command line name a file in the current folder, after all installed packages."""
+    if any(":" in name for name in (spec.policy, spec.env_kwargs["perception"])) and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
 
 
 def _with_progress(episodes: Any, count: int) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ def run_spec(config: RunConfig) -> RunSpec:
     policy, policy_args = _named(config.policy, "policy")
     is_phantom = config.patient == "phantom" or config.patient.startswith("phantom:")
     target = config.task.target_mm
+    if target is not None and not all(map(isfinite, target)):
+        raise CarmError(f"task.target_mm={target} is not finite; want x, y, z in LPS mm")
     env_kwargs = {
         "patient": config.patient if is_phantom else str(Path(config.patient).absolute()),
         "device": device_name,

@@ -43,6 +43,24 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def resolved(out: Path | str) -> Path:
+    """The absolute path of a run folder; a link stands for the folder that it points to.
+
+    Raises:
+        CarmError: empty, not a path, or the current folder or one above it, which a run cannot replace.
+    """
+    text = str(out)
+    if not text.strip() or "\0" in text:
+        raise CarmError(f"out={text!r} is not a folder's name; want for example out=runs/mine")
+    try:
+        path = Path(text).resolve() if Path(text).is_symlink() else Path(os.path.abspath(text))
+    except (OSError, RuntimeError) as e:
+        raise CarmError(f"out={text} cannot be followed: {e}; want a folder that you may write to") from None
+    if path == Path.cwd() or path in Path.cwd().parents:
+        raise CarmError(f"out={text} is the current folder or lies above it; want a folder below, as in out=runs/mine")
+    return path
+
+
 def partial_folder(out: Path) -> Path:
     return out.with_name(f".{out.name}.partial")
 

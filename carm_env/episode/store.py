@@ -44,7 +44,7 @@ class RunWriter:
     """
 
     def __init__(self, out: Path | str, manifest: Mapping[str, Any]) -> None:
-        self.out = Path(os.path.abspath(out)) if not Path(out).is_symlink() else Path(out).resolve()
+        self.out = folder.resolved(out)
         self._manifest = dict(manifest)
         folder.check_replaceable(self.out)
         folder.restore_retired(self.out)

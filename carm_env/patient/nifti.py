@@ -68,6 +68,8 @@ def _check_file(path: Path) -> None:
             raise CarmError(f"{path}: no such file; want a CT as .nii or .nii.gz")
         if not path.is_file():
             raise CarmError(f"{path}: not a regular file; want a CT as .nii or .nii.gz")
+    except CarmError:
+        raise
     except (OSError, ValueError) as error:
         raise CarmError(f"{str(path)[:200]!r}: not a usable path ({error}); want a CT as .nii or .nii.gz") from error
 

@@ -51,8 +51,8 @@ class SimConfig:
     def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise CarmError(f"task {self.task!r} is unknown; tasks: {', '.join(TASKS)}")
-        if not 0 < self.pulse_rate_hz <= 15:
-            raise CarmError(f"pulse_rate_hz={self.pulse_rate_hz} is out of range; want 0 < rate <= 15")
+        if not 0.1 <= self.pulse_rate_hz <= 15:
+            raise CarmError(f"pulse_rate_hz={self.pulse_rate_hz} is out of range; want 0.1 to 15")
         for name in ("estimate_latency_s", "policy_latency_s"):
             if not 0 <= getattr(self, name) <= 60:
                 raise CarmError(f"{name}={getattr(self, name)} is out of range; want 0 to 60 s")

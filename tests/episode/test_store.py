@@ -229,7 +229,7 @@ def test_a_file_in_the_way_is_one_line(tmp_path, where):
 def test_a_folder_that_cannot_be_made_is_one_line():
     with pytest.raises(CarmError, match="cannot be made"):
         RunWriter("/proc/carm/run", manifest())
-    with pytest.raises(CarmError, match="other files"):
+    with pytest.raises(CarmError, match="lies above it"):
         RunWriter("/", manifest())
 
 

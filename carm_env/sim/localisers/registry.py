@@ -26,23 +26,28 @@ def make_localiser(name: str, **args: Any) -> Localiser:
     Raises:
         CarmError: unknown name, module or attribute, or arguments that it does not take.
     """
-    return cast(Localiser, build("perception", name, LOCALISERS, args))
+    return cast(Localiser, build("perception", name, LOCALISERS, args, "estimate"))
 
 
-def build(kind: str, name: str, known: Mapping[str, Callable[..., Any]], args: Mapping[str, Any]) -> Any:
-    """Calls the factory ``name`` with ``args``; ``kind`` names it in messages.
+def build(
+    kind: str, name: str, known: Mapping[str, Callable[..., Any]], args: Mapping[str, Any], method: str
+) -> Any:
+    """Calls the factory ``name`` with ``args``; ``kind`` names it in messages, ``method`` is what the result must have.
 
     Raises:
-        CarmError: the name is neither known nor importable, or the arguments do not fit.
+        CarmError: the name is neither known nor importable, the arguments do not fit, or the result is something else.
     """
     factory = _imported(kind, name) if ":" in name else known.get(name)
     if factory is None:
         names = ", ".join(known)
         raise CarmError(f"{kind} {name!r} is unknown{_hint(name, known)}; known: {names}, or module:attribute")
     try:
-        return factory(**args)
+        made = factory(**args)
     except TypeError as error:
         raise CarmError(f"{kind} {name!r} cannot be made with {dict(args)!r}: {error}") from error
+    if not callable(getattr(made, method, None)):
+        raise CarmError(f"{kind} {name!r} makes a {type(made).__name__}; want something with a method {method!r}")
+    return made
 
 
 def _hint(name: str, known: Mapping[str, Any]) -> str:
@@ -54,7 +59,7 @@ def _imported(kind: str, name: str) -> Callable[..., Any]:
     module, _, attribute = name.partition(":")
     try:
         factory = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, ValueError, SyntaxError) as error:
         raise CarmError(f"{kind} {name!r} cannot be imported: {error}; want module:attribute") from error
     if not callable(factory):
         raise CarmError(f"{kind} {name!r} is a {type(factory).__name__}; want a class or a function")
