@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from typing import Any
 
 import gymnasium
+import numpy as np
 
 import carm_env
 from agents.registry import make_policy
 from carm_env.env import CArmEnv
 from carm_env.episode.recorder import EpisodeRecord, EpisodeRecorder
 from carm_env.errors import CarmError
+from carm_env.machine.presets import device
 from carm_env.sim.result import StepResult
 
 EXECUTORS: tuple[str, ...] = ("serial", "processes")
@@ -43,9 +46,10 @@ class RunSpec:
         return gymnasium.make(self.env_id, max_episode_steps=self.max_steps, **self.env_kwargs)
 
     def make_policy(self) -> Any:
-        """A fresh policy for the device in use."""
-        device = self.env_kwargs.get("device", "artis_biplane")
-        return make_policy(self.policy, **{"device": device, **self.policy_args})
+        """A fresh policy; ``device`` tells it the machine in use."""
+        name = self.env_kwargs.get("device", "artis_biplane")
+        preset = device(name, **self.env_kwargs.get("device_overrides", {}))
+        return make_policy(self.policy, **{"device": preset, **self.policy_args})
 
 
 def run_episode(
@@ -71,7 +75,8 @@ def run_episode(
         policy.inform(simulator.result.target_mm[0].copy())
     state, start, over = None, True, False
     while not over:
-        action, state = policy.predict(observation, state, episode_start=start, deterministic=True)
+        answer = policy.predict(observation, state, episode_start=start, deterministic=True)
+        action, state = _checked(answer, env, spec.policy)
         observation, _, terminated, truncated, _ = env.step(action)
         recorder.append(simulator.result)
         if on_step:
@@ -92,6 +97,25 @@ def run_episode(
             "messages": simulator.messages(),
         }
     )
+
+
+def _checked(answer: Any, env: gymnasium.Env[Any, Any], policy: str) -> tuple[Any, Any]:
+    """What a policy's ``predict`` gave.
+
+    Raises:
+        CarmError: not an action of the environment's shape, finite, and a state.
+    """
+    assert env.action_space.shape is not None
+    size = env.action_space.shape[0]
+    if not isinstance(answer, tuple) or len(answer) != 2:
+        raise CarmError(f"policy {policy!r}: predict gave a {type(answer).__name__}; want (action, state)")
+    try:
+        good = np.shape(answer[0]) == (size,) and bool(np.isfinite(answer[0]).all())
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise CarmError(f"policy {policy!r}: predict gave the action {answer[0]!r}; want {size} finite numbers")
+    return answer
 
 
 def run_episodes(
@@ -116,6 +140,11 @@ def run_episodes(
         try:
             for done in as_completed(waiting):
                 yield waiting[done], done.result()
+        except BrokenProcessPool:
+            raise CarmError(
+                "a worker process was killed, perhaps for want of memory; give the same command again, it goes on from "
+                "the last finished episode (workers=1 takes the least memory)"
+            ) from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

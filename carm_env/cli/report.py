@@ -19,7 +19,7 @@ MAX_ROWS = 24
 
 def announce(config: RunConfig, episodes: int) -> None:
     """What is about to happen, and that a first call compiles."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     what = f"{episodes} episodes" if episodes > 1 else f"seed {config.seed}"
     name = Path(config.patient).name
     console.print(
@@ -36,7 +36,7 @@ def _compiled() -> bool:
 
 def show(run: Run, first: EpisodeRecord) -> None:
     """Exposures of the first episode, the summary, and where the files are."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     if len(run) == 1:
         console.print(_exposures(first))
     console.print(_summary(run.summary))

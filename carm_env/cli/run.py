@@ -104,9 +104,11 @@ def _with_progress(episodes: Any, count: int) -> Any:
     if count < 2:
         yield from episodes
         return
+    from rich.console import Console
     from rich.progress import track
 
-    yield from track(episodes, description="episodes", total=count, disable=not sys.stderr.isatty())
+    shown = Console(stderr=True)
+    yield from track(episodes, "episodes", total=count, console=shown, disable=not sys.stderr.isatty())
 
 
 def _help() -> str:

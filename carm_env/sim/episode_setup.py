@@ -42,7 +42,7 @@ class EpisodeSetup:
         landmarks_mm: NaN where the CT has none, [20, 3].
         goal: index of the landmark that is the goal, -1 for another target.
         start: initial pose in the order of ``AXES``, [8].
-        start_moved_mm: how far the start was moved along z to lie inside the CT.
+        start_moved_mm: how far the start was moved along z to lie inside the CT and the table's travel.
         messages: what the user should know, a line each.
     """
 
@@ -78,7 +78,7 @@ def set_up(config: SimConfig, device: DevicePreset, seed: int) -> EpisodeSetup:
     start, moved = _start(config, device, patient, to_table, height_error_cm, spread)
     messages = []
     if moved:
-        messages.append(f"the CT does not hold the nominal start: it was moved {moved:+.0f} mm along z, into the CT")
+        messages.append(f"the start was moved {moved:+.0f} mm along z, into the CT and the table's travel")
     if body.vertex_source == "top of the CT":
         messages.append("the CT has neither skull landmark nor sella: its top slice is taken as the vertex")
     landmarks = np.full((len(LANDMARKS), 3), np.nan)
@@ -149,7 +149,7 @@ _SIDECAR_HINT = "put a NAME.landmarks.json beside NAME.nii.gz"
 def _start(
     config: SimConfig, device: DevicePreset, patient: Patient, to_table: Rigid, height_error_cm: float, spread: F64
 ) -> tuple[F64, float]:
-    """Initial pose over the nominal groin, moved along z to the nearest place inside the CT, and that move in mm."""
+    """Initial pose over the nominal groin, moved along z to the nearest place allowed, and that move in mm."""
     d = patient.demographics
     recorded_cm = None if d.height_cm is None else d.height_cm + height_error_cm
     x, y, z = nominal.groin_mm(recorded_cm, d.sex)
@@ -166,8 +166,8 @@ def _start(
     iso[2] += moved
     start = np.zeros(8)
     start[:3] = np.clip(iso, device.limits[:3, 0], device.limits[:3, 1])
-    start[3:7] = device.home[3:7]
-    return start, moved
+    start[3:] = device.home[3:]
+    return start, moved + float(start[2] - iso[2])
 
 
 def _recorded(patient: Patient, height_error_cm: float) -> F64:

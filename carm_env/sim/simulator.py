@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from carm_env.errors import CarmError
 from carm_env.machine.kinematics import Machine
 from carm_env.machine.presets import device
 from carm_env.machine.state import DEPLOY, MachineState
@@ -16,7 +17,7 @@ from carm_env.sim.config import DT_S, SimConfig
 from carm_env.sim.episode_setup import EpisodeSetup, set_up
 from carm_env.sim.imaging import Imaging, Shot, frame_hash
 from carm_env.sim.localisers.registry import make_localiser
-from carm_env.sim.perception import PRIOR_SD_MM, Context, Frames
+from carm_env.sim.perception import PRIOR_SD_MM, Context, Estimate, Frames
 from carm_env.sim.result import StepResult, blank_result
 from carm_env.sim.streams import stream
 from carm_env.xray.exposure import Technique
@@ -180,6 +181,8 @@ class Simulator:
             ],
         )
         estimate = self.localiser.estimate(frames, context)
+        if not isinstance(estimate, Estimate):
+            raise CarmError(f"perception {self.config.perception!r} gave a {type(estimate).__name__}; want an Estimate")
         at = (estimate.lane, estimate.plane)
         r.estimate_mm[at] = np.round(estimate.displacement_mm, 3)
         r.estimate_sd_mm[at] = np.round(np.sqrt(np.diagonal(estimate.covariance_mm2, axis1=1, axis2=2)), 3)
@@ -232,8 +235,6 @@ class Simulator:
 
 
 def _no_plane_b(config: SimConfig) -> Exception:
-    from carm_env.errors import CarmError
-
     return CarmError(
         f"device {config.device!r} has one plane and task {config.task!r} needs two; "
         "take device=artis_biplane, or a planar task"

@@ -135,12 +135,19 @@ def test_noisy_draws_the_same_number_whatever_it_sees(empty):
     assert context.rng[0].standard_normal() == other.standard_normal()
 
 
+class Theirs:
+    def __init__(self, **args):
+        self.args = args
+
+    def estimate(self, frames, context): ...
+
+
 def build_nothing(**args):
     return ("made", args)
 
 
 def test_third_parties_are_named_by_module_and_attribute():
-    assert make_localiser("tests.sim.localisers.test_localisers:build_nothing", a=1) == ("made", {"a": 1})
+    assert make_localiser("tests.sim.localisers.test_localisers:Theirs", a=1).args == {"a": 1}
 
 
 @pytest.mark.parametrize(
@@ -153,6 +160,7 @@ def test_third_parties_are_named_by_module_and_attribute():
         ("no_such_module:thing", {}, "no_such_module"),
         ("math:no_such", {}, "no_such"),
         ("math:pi", {}, "float"),
+        ("tests.sim.localisers.test_localisers:build_nothing", {}, "makes a tuple; want something with a method"),
     ],
 )
 def test_bad_names_and_arguments_are_told_in_one_line(name, args, says):
