@@ -15,6 +15,7 @@ from agents.scripted.memory import Memory, Plan
 from agents.scripted.servo import Servo
 from agents.scripted.target import Target
 from agents.scripted.view import View
+from carm_env.machine.presets import DevicePreset
 from carm_env.machine.presets import device as device_preset
 from carm_env.machine.state import X, Z
 from carm_env.sim.actions import FULL, PLANAR, action_size, field_action, preset_action
@@ -78,16 +79,16 @@ class Scripted(Laned):
     ``max_contacts`` it stays where it is and exposes no more. Goals are kept within the device's travel.
 
     Args:
-        device: name of the machine's preset (its travel, rates, accelerations and field sizes are used).
+        device: the machine's preset or its name (travel, rates, accelerations and field sizes are used).
         max_contacts: contacts after which it gives up.
         deploy_within_mm: distance from the final goal, along the table, at which plane B begins to swing in; about as
             far as the table goes while B is still clear of the trunk.
     """
 
     def __init__(
-        self, device: str = "artis_biplane", max_contacts: int = 4, deploy_within_mm: float = 500.0
+        self, device: str | DevicePreset = "artis_biplane", max_contacts: int = 4, deploy_within_mm: float = 500.0
     ) -> None:
-        self.device = device_preset(device)
+        self.device = device if isinstance(device, DevicePreset) else device_preset(device)
         self.servo = Servo(self.device)
         self.full_field_mm = np.array([plane.full_field_mm for plane in self.device.planes])
         self.max_contacts = max_contacts

@@ -8,7 +8,7 @@ from agents.scripted.base import Action, Laned
 from agents.scripted.memory import Memory
 from agents.scripted.view import View
 from carm_env.errors import CarmError
-from carm_env.machine.presets import device as device_preset
+from carm_env.machine.presets import DevicePreset
 from carm_env.sim.actions import action_size
 
 
@@ -18,13 +18,12 @@ class Random(Laned):
     Args:
         seed: >= 0.
         declare: let it declare arrival, which ends an episode after two steps on average.
-        device: checked, otherwise without effect.
+        device: without effect, taken like every policy takes it.
     """
 
-    def __init__(self, seed: int = 0, declare: bool = False, device: str = "artis_biplane") -> None:
+    def __init__(self, seed: int = 0, declare: bool = False, device: str | DevicePreset = "artis_biplane") -> None:
         if seed < 0:
             raise CarmError(f"policy random: seed={seed} is negative; want 0 or more")
-        device_preset(device)
         self.seed, self.declare = seed, declare
 
     def act(self, view: View, memory: Memory) -> Action:

@@ -26,7 +26,9 @@ def test_every_variant_composes_and_builds_what_it_names(group, name):
     elif group == "device":
         from carm_env.machine.presets import device
 
-        assert device(settings.pop("name"), **settings).name == name
+        preset = device(settings.pop("name"))
+        assert preset.name == name
+        assert {key: getattr(preset, key) for key in settings} == settings
     else:
         from carm_env import ENV_IDS
 
