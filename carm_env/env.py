@@ -87,7 +87,7 @@ class CArmEnv(gymnasium.Env[Any, NDArray[Any]]):
     Termination by declaring. It is a success if table and gantry rest (< 2 mm/s, < 0.5 deg/s), every required plane
     was exposed at this very pose with preset normal or high and a field of at least 150 mm at the isocentre, the true
     error is at most 10 mm and each required angle is within 3 degrees; otherwise a false arrival. The registered
-    environments are truncated after 450 steps (60 s).
+    environments are truncated after 450 steps: 60 s of control steps, latencies on top.
 
     ## Arguments
     `task` and the fields of `carm_env.sim.config.SimConfig` by name (`patient`, `device`, `perception`, ...), and

@@ -162,3 +162,10 @@ def test_the_simulator_needs_no_heavy_package():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr.strip() == ""
+
+
+def test_sb3_learns_from_the_environment_as_it_is():
+    sb3 = pytest.importorskip("stable_baselines3")
+    env = gymnasium.make("CArm/PelvisToHead2D-v0", patient=PATIENT, max_episode_steps=8)
+    model = sb3.PPO("MultiInputPolicy", env, n_steps=16, batch_size=16, n_epochs=1, device="cpu")
+    assert model.learn(32).num_timesteps == 32
