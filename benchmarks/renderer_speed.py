@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from carm_env.episode.manifest import cpu_name
 from carm_env.geometry import Cameras, cone_beam
 from carm_env.patient.model import Patient, Volume
 from carm_env.render.reference import line_integrals, pixel_centres
@@ -146,7 +145,7 @@ def _report(times: dict[str, list[float]], errors: dict[str, float], rounds: int
         "voxels": list(SHAPE),
         "voxel_mm": SPACING_MM,
         "rounds": rounds,
-        "cpu": cpu_model(),
+        "cpu": cpu_name(),
         "threads": os.cpu_count(),
     }
     for name in ("numba", "nanodrr_cpu"):
@@ -161,14 +160,6 @@ def _report(times: dict[str, list[float]], errors: dict[str, float], rounds: int
         report["nanodrr_samples"] = NANODRR_SAMPLES
         report["numba_over_nanodrr"] = round(median["nanodrr_cpu"] / median["numba"], 1)
     return report
-
-
-def cpu_model() -> str:
-    """The processor's name as the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":
