@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -26,6 +26,22 @@ def intervals(rows: Sequence[Row]) -> dict[str, Any]:
     return {"success_interval": [success.low, success.high], "means": means}
 
 
+def check_comparable(seeds: Sequence[int], patient_of: Callable[[int], str], others: Sequence[Row], name: str) -> None:
+    """Refuses before the work what ``comparison`` would refuse after it, judging patients by the first common seed.
+
+    Args:
+        patient_of: id of the patient that this run meets at a seed.
+
+    Raises:
+        CarmError: as ``comparison``.
+    """
+    earlier = {row["seed"]: row for row in others}
+    common = [seed for seed in seeds if seed in earlier]
+    if not common:
+        raise _no_common_seed(name)
+    _check_patient(common[0], patient_of(common[0]), earlier[common[0]]["patient"], name)
+
+
 def comparison(rows: Sequence[Row], others: Sequence[Row], name: str) -> dict[str, Any]:
     """Paired differences (this run minus the other) on the seeds that both have, with bootstrap intervals (95 %).
 
@@ -35,15 +51,22 @@ def comparison(rows: Sequence[Row], others: Sequence[Row], name: str) -> dict[st
     earlier = {row["seed"]: row for row in others}
     pairs = [(row, earlier[row["seed"]]) for row in rows if row["seed"] in earlier]
     if not pairs:
-        raise CarmError(f"compare={name} has none of this run's seeds; want a run over some of the same seeds")
+        raise _no_common_seed(name)
     for mine, other in pairs:
-        if mine["patient"] != other["patient"]:
-            raise CarmError(
-                f"compare={name} had patient {other['patient']} at seed {mine['seed']}, this run {mine['patient']}; "
-                "want runs over the same patients"
-            )
+        _check_patient(mine["seed"], mine["patient"], other["patient"], name)
     differences = {
         figure: asdict(paired_difference([float(a[figure]) for a, _ in pairs], [float(b[figure]) for _, b in pairs]))
         for figure in ("success", *FIGURES)
     }
     return {"with": others[0]["policy"], "pairs": len(pairs), "differences": differences}
+
+
+def _no_common_seed(name: str) -> CarmError:
+    return CarmError(f"compare={name} has none of this run's seeds; want a run over some of the same seeds")
+
+
+def _check_patient(seed: int, mine: str, other: str, name: str) -> None:
+    if mine != other:
+        raise CarmError(
+            f"compare={name} had patient {other} at seed {seed}, this run {mine}; want runs over the same patients"
+        )

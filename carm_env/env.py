@@ -30,7 +30,7 @@ class CArmEnv(gymnasium.Env[Any, NDArray[Any]]):
     |---|---|---|
     | `CArm/PelvisToHead-v0` | biplane, all axes | sella at the isocentre, A at 0/0, B swung in at 90/0 |
     | `CArm/PelvisToHead2D-v0` | two translations, one frontal plane | skull landmark, x and z only |
-    | `CArm/LandmarkReach-v0` | as 2D | one of the 20 landmarks, drawn per episode, x and z only |
+    | `CArm/LandmarkReach-v0` | as 2D | one of the 20 landmarks, drawn among those in reach, x and z only |
 
     ## Action space
     `Box(-1, 1, (14,), float32)`; the planar tasks have 6 numbers. Rates are fractions of the device's top rates,

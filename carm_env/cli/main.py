@@ -61,7 +61,7 @@ def _file_trouble(error: OSError) -> str:
     """A disk that is full, a folder taken away meanwhile."""
     what = os.strerror(error.errno) if error.errno else str(error)
     where = f" at {error.filename}" if error.filename else ""
-    return f"{what}{where}; put that right and give the same command again, it goes on from the last finished episode"
+    return f"{what}{where}; put that right and give the same command again"
 
 
 def _refuse(message: str) -> int:

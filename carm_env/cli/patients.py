@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from math import isfinite, nan
 
 from carm_env.errors import CarmError
 
@@ -52,5 +53,7 @@ def _point(text: str) -> tuple[float, float, float]:
     try:
         x, y, z = (float(part) for part in text.strip("[]").split(","))
     except ValueError:
-        raise CarmError(f"--target {text!r} is not a point; want X,Y,Z in LPS mm") from None
+        x = y = z = nan
+    if not all(map(isfinite, (x, y, z))):
+        raise CarmError(f"--target {text!r} is not a point; want X,Y,Z in LPS mm")
     return x, y, z

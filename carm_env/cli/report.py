@@ -104,7 +104,9 @@ def _lines(s: dict[str, Any]) -> list[tuple[str, str]]:
         ("K_a,r", f"{1000 * s['ka_r_mgy']:.1f} uGy"),
         ("speed", f"{s['steps_per_s']:.0f} steps/s ({s['wall_s']:.1f} s)"),
     ]
-    for name, row in (s.get("compare") or {}).get("differences", {}).items():
-        interval = f"{row['value']:+.4g} (95 % {row['low']:+.4g} to {row['high']:+.4g})"
-        lines.append((f"{name}, less that of {s['compare']['with']}", interval))
+    compared = s.get("compare")
+    if compared:
+        lines.append(("difference", f"from {compared['with']}, {compared['pairs']} pairs"))
+        for name, row in compared["differences"].items():
+            lines.append((f"  {name}", f"{row['value']:+.4g} (95 % {row['low']:+.4g} to {row['high']:+.4g})"))
     return lines

@@ -76,7 +76,7 @@ def run(config: RunConfig) -> dict[str, Any]:
         raise CarmError(f"seed={config.seed} is out of range; want 0 <= seed < 2**63")
     spec = run_spec(config)
     _find_modules_here(spec)
-    earlier = read_run(config.compare) if config.compare else None
+    earlier = _earlier(config.compare, spec, seeds) if config.compare else None
     with RunWriter(config.out, describe(asdict(config), spec, seeds)) as writer:
         announce(config, len(seeds))
         left = [(i, s) for i, s in enumerate(seeds) if i not in writer.completed()]
@@ -85,7 +85,7 @@ def run(config: RunConfig) -> dict[str, Any]:
         first = writer.record(0)
         extra = intervals(writer.summaries()) if len(seeds) > 1 else {}
         if earlier is not None:
-            extra["compare"] = comparison(writer.summaries(), earlier.episodes.to_pylist(), config.compare or "")
+            extra["compare"] = comparison(writer.summaries(), earlier, config.compare or "")
         sim, device = simulator_settings(spec)
         media = (config.record.player, config.record.video)
         write_media(writer.folder, first, sim, device, *media, writer.summaries())
@@ -98,6 +98,19 @@ def _find_modules_here(spec: Any) -> None:
     """Lets ``module:attribute`` on the command line name a file in the current folder, after all installed packages."""
     if any(":" in name for name in (spec.policy, spec.env_kwargs["perception"])) and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
+
+
+def _earlier(path: str, spec: Any, seeds: list[int]) -> list[dict[str, Any]]:
+    """Episodes of the run to compare with, refused before any work where they cannot be compared."""
+    from benchmarks.compare import check_comparable
+    from carm_env.cli.spec import simulator_settings
+    from carm_env.episode.store import read_run
+    from carm_env.sim.episode_setup import set_up
+
+    rows = read_run(path).episodes.to_pylist()
+    settings = simulator_settings(spec)
+    check_comparable(seeds, lambda seed: set_up(*settings, seed).patient.id, rows, path)
+    return rows
 
 
 def _with_progress(episodes: Any, count: int) -> Any:

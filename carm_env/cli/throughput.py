@@ -34,11 +34,13 @@ def main(argv: list[str]) -> int:
     if settings["peers"] not in ("true", "false"):
         raise CarmError(f"peers={settings['peers']} is neither true nor false")
     out = Path(settings["out"]) if settings["out"] else None
-    if out is not None and (out.is_dir() or not out.parent.is_dir()):
-        raise CarmError(f"out={out} cannot be written; want a file in a folder that exists")
+    if out is not None:
+        _check_writable(out)
 
     from benchmarks.throughput import measure
+    from carm_env.patient.load import load_patient
 
+    load_patient(settings["patient"])
     print("measuring; the first run on a machine compiles for a while", file=sys.stderr)
     report = measure(settings["patient"], int(settings["rounds"]), settings["peers"] == "true")
     text = json.dumps({"command": join(["carm", "throughput", *argv]), **report}, indent=1)
@@ -46,3 +48,16 @@ def main(argv: list[str]) -> int:
         out.write_text(text + "\n", encoding="utf-8")
     print(text)
     return 0
+
+
+def _check_writable(out: Path) -> None:
+    """Refuses at once what could not be written in the end."""
+    part = out.with_name(f".{out.name}.part")
+    try:
+        if out.is_dir():
+            raise IsADirectoryError(21, "Is a directory")
+        part.touch()
+        part.unlink()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CarmError(f"out={out} cannot be written: {reason}; want a file in a folder that exists") from None

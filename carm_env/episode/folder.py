@@ -19,8 +19,11 @@ MAX_JSON_BYTES = 16 * 2**20
 def write_json(path: Path, value: Any) -> None:
     """Writes strict JSON; the file appears whole or not at all."""
     part = path.with_name(f".{path.name}.part")
-    part.write_text(dumps(value, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    try:
+        part.write_text(dumps(value, indent=1) + "\n", encoding="utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> dict[str, Any]:

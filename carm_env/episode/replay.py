@@ -31,6 +31,7 @@ POSE_TOLERANCE = 1e-3
 """mm or deg, between CPUs."""
 RELATIVE_TOLERANCE = {"exposure": 1e-4, "frame": 1e-3}
 ESTIMATE_TOLERANCE_MM = 0.01
+_WANTED = "want the spec of an environment of this package, as `carm run` writes it"
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,20 @@ def replay_env(manifest: dict[str, Any]) -> gymnasium.Env[Any, Any]:
     try:
         spec = json.loads(manifest["env_spec"])
         env_id, kwargs, max_steps = spec["id"], dict(spec["kwargs"]), spec["max_episode_steps"]
-    except (KeyError, TypeError, ValueError):
-        raise CarmError("the run's manifest has no usable env_spec; want the JSON text of an environment") from None
-    if env_id not in ENV_IDS:
+        entry, wrappers = spec["entry_point"], spec["additional_wrappers"]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise CarmError(f"the run's manifest has no usable env_spec; {_WANTED}") from None
+    if not isinstance(env_id, str) or env_id not in ENV_IDS:
         raise CarmError(f"the run's environment {env_id!r} is unknown; environments: {', '.join(ENV_IDS)}")
+    if entry != gymnasium.spec(env_id).entry_point or wrappers:
+        raise CarmError(f"the run's manifest wants to import {entry!r} with wrappers {wrappers!r}; {_WANTED}")
     for key in ("perception", "renderer"):
         if ":" in str(kwargs.get(key, "")):
             raise CarmError(f"the run used {key} {kwargs[key]!r}, which a recorded run may not import")
-    return gymnasium.make(env_id, max_episode_steps=max_steps, **kwargs)
+    try:
+        return gymnasium.make(env_id, max_episode_steps=max_steps, **kwargs)
+    except (TypeError, AttributeError, AssertionError) as error:
+        raise CarmError(f"the run's manifest has an env_spec that no environment takes: {error}; {_WANTED}") from None
 
 
 def replay(record: EpisodeRecord, env: gymnasium.Env[Any, Any], frames: bool = True) -> EpisodeRecord:
@@ -73,6 +80,12 @@ def replay(record: EpisodeRecord, env: gymnasium.Env[Any, Any], frames: bool = T
     assert isinstance(core, CArmEnv)
     recorder = EpisodeRecorder(frames)
     env.reset(options={"episode_seed": int(record.summary["seed"])})
+    setup = core.simulator.setups[0]
+    if setup is not None and setup.patient.id != record.summary["patient"]:
+        raise CarmError(
+            f"the run was over patient {record.summary['patient']}, but {core.simulator.config.patient} is now "
+            f"{setup.patient.id}; want the CT that was recorded"
+        )
     recorder.start(core.simulator.result)
     for action in record.steps["action"][1:]:
         env.step(np.asarray(action, np.float32))

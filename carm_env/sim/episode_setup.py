@@ -74,7 +74,7 @@ def set_up(config: SimConfig, device: DevicePreset, seed: int) -> EpisodeSetup:
 
     body, hull = _body(patient)
     to_table = _placement(body, offset, yaw_deg)
-    target, goal = _goal(config, patient, seed)
+    target, goal = _goal(config, device, patient, to_table, seed)
     start, moved = _start(config, device, patient, to_table, height_error_cm, spread)
     messages = []
     if moved:
@@ -114,7 +114,9 @@ def _placement(a: Anchors, offset_mm: F64, yaw_deg: float) -> Rigid:
     return Rigid.yaw(yaw_deg, lying - turn.points(anchor[None])[0])
 
 
-def _goal(config: SimConfig, patient: Patient, seed: int) -> tuple[F64, int]:
+def _goal(
+    config: SimConfig, device: DevicePreset, patient: Patient, to_table: Rigid, seed: int
+) -> tuple[F64, int]:
     """The target in patient LPS mm and the index of its landmark (-1 for another point)."""
     low, high = patient.volume.z_range_mm()
     where = patient.meta.get("source", patient.id)
@@ -129,18 +131,30 @@ def _goal(config: SimConfig, patient: Patient, seed: int) -> tuple[F64, int]:
             )
         return target, -1
     if config.task == "landmark_reach":
-        inside = [
-            i for i, name in enumerate(LANDMARKS)
-            if name in patient.landmarks and low + CT_MARGIN_MM <= patient.landmarks[name][2] <= high - CT_MARGIN_MM
-        ]
+        inside = [i for i, name in enumerate(LANDMARKS) if _reachable(device, patient, to_table, name)]
         if not inside:
-            raise CarmError(f"{where} has no landmark {CT_MARGIN_MM:.0f} mm inside the CT to reach; {_SIDECAR_HINT}")
+            raise CarmError(
+                f"{where} has no landmark {CT_MARGIN_MM:.0f} mm inside the CT and within the table's travel; "
+                f"{_SIDECAR_HINT}"
+            )
         goal = inside[int(stream(seed, "task").integers(len(inside)))]
         return patient.landmarks[LANDMARKS[goal]], goal
     name, points = ("skull", patient.landmarks) if config.planar else ("sella", patient.targets)
     if name not in points:
         raise CarmError(f"{where} has no target {name!r}; {_SIDECAR_HINT}, or say task.target_mm=[x,y,z] in LPS mm")
     return points[name], LANDMARKS.index(name) if name in LANDMARKS else -1
+
+
+def _reachable(device: DevicePreset, patient: Patient, to_table: Rigid, name: str) -> bool:
+    """Whether the CT holds a landmark well inside and the table can bring it to the isocentre (x and z)."""
+    if name not in patient.landmarks:
+        return False
+    point = patient.landmarks[name]
+    low, high = patient.volume.z_range_mm()
+    place = to_table.points(point[None])[0][[0, 2]]
+    travel = device.limits[[0, 2]]
+    in_travel = (place >= travel[:, 0]).all() and (place <= travel[:, 1]).all()
+    return bool(low + CT_MARGIN_MM <= point[2] <= high - CT_MARGIN_MM and in_travel)
 
 
 _SIDECAR_HINT = "put a NAME.landmarks.json beside NAME.nii.gz"

@@ -85,8 +85,11 @@ def write_player(
         data["episodes"] = _episode_table(episodes)
     path = Path(path)
     part = path.with_name(f".{path.name}.part")
-    part.write_text(page(title, data), encoding="utf-8")
-    os.replace(part, path)
+    try:
+        part.write_text(page(title, data), encoding="utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
     return path
 
 

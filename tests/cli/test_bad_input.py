@@ -103,7 +103,7 @@ def test_bad_ct(make, words, tmp_path, capsys):
         (["task.target_mm=[0,0]", "patient=phantom:0"], "2 numbers"),
         (["device=cios_spin", "patient=phantom:0"], "cios_spin"),
         (["compare=nowhere"], "nowhere"),
-        (["+device.speed_z_mm_s=-3"], "speed_z_mm_s"),
+        (["device.speed_z_mm_s=-3"], "speed_z_mm_s"),
         (["--frobnicate"], "--frobnicate"),
     ],
 )

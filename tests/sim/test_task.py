@@ -169,6 +169,7 @@ def test_landmark_reach_draws_many_goals_and_names_them():
         np.testing.assert_allclose(setup.target_mm, setup.landmarks_mm[setup.goal])
         low, high = setup.patient.volume.z_range_mm()
         assert low + 50 <= setup.patient.landmarks[LANDMARKS[setup.goal]][2] <= high - 50
+        assert abs(setup.target_mm[0]) <= 140
     assert len(goals) > 8
 
 
