@@ -17,6 +17,10 @@ LOW_PERCENT, HIGH_PERCENT = 1.0, 99.0
 LEAST_WINDOW, WIDEST_WINDOW = 0.5, 3.0
 """Width of the window in ln of the signal: an even field does not become a picture of its noise, and the open air
 beside a head or neck saturates instead of taking the greys from the body."""
+BINS, LEVELS = 32, 1024
+EQUALISED, STEEPEST = 0.6, 3.0
+"""Share of the equalised tone curve, and its greatest slope over that of the straight line: a body beside much open
+air keeps its contrast, and noise is not raised to a picture."""
 
 
 def to_display(signal: F32, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -39,15 +43,26 @@ def to_display(signal: F32, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
         logarithm = np.log(np.maximum(frame, FLOOR))
         sample = logarithm[inside]
         if sample.size:
-            low, high = _window(sample)
-            grey = (logarithm - low) * np.float32(255.0 / (high - low))
-            np.copyto(image, np.clip(grey, 0.0, 255.0).astype(np.uint8), where=inside)
+            part = sample[:: max(1, sample.size // SAMPLES)]
+            low, high = _window(part)
+            level = (logarithm - low) * np.float32((LEVELS - 1) / (high - low))
+            grey = _tones(part, low, high)[np.clip(level, 0, LEVELS - 1).astype(np.int16)]
+            np.copyto(image, grey, where=inside)
     return out
 
 
-def _window(sample: F32) -> tuple[np.float32, np.float32]:
-    """Lower and upper end of the window from the pixels inside the field."""
-    part = sample[:: max(1, sample.size // SAMPLES)]
+def _tones(part: F32, low: np.float32, high: np.float32) -> NDArray[np.uint8]:
+    """Greys of ``LEVELS`` steps through the window: in part a straight line, in part equalised, contrast limited."""
+    share = np.histogram(np.clip(part, low, high), BINS, (float(low), float(high)))[0] / part.size
+    limited = np.minimum(share, STEEPEST / BINS)
+    limited += (1.0 - limited.sum()) / BINS
+    line = np.linspace(0.0, 1.0, LEVELS)
+    equalised = np.interp(line, np.linspace(0.0, 1.0, BINS + 1), np.concatenate([[0.0], np.cumsum(limited)]))
+    return (255.0 * (EQUALISED * equalised + (1.0 - EQUALISED) * line)).astype(np.uint8)
+
+
+def _window(part: F32) -> tuple[np.float32, np.float32]:
+    """Lower and upper end of the window from pixels inside the field."""
     low, high = np.percentile(part, (LOW_PERCENT, HIGH_PERCENT)).astype(np.float32)
     high = min(high, low + np.float32(WIDEST_WINDOW))
     lack = max(np.float32(0.0), np.float32(LEAST_WINDOW) - (high - low)) / np.float32(2.0)

@@ -1,5 +1,7 @@
 """Bad input: one clear line, exit 2, nothing half-written."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import nibabel
@@ -105,6 +107,18 @@ def test_bad_ct(make, words, tmp_path, capsys):
         (["compare=nowhere"], "nowhere"),
         (["device.speed_z_mm_s=-3"], "speed_z_mm_s"),
         (["--frobnicate"], "--frobnicate"),
+        (["policy.spacing_mm=abc"], "policy.spacing_mm=abc is not a number"),
+        (["policy.spacing_mm=nan"], "policy.spacing_mm=nan"),
+        (["policy.preset=1.5"], "policy.preset=1.5 is not a whole number"),
+        (["policy.max_tries=null"], "policy.max_tries=None"),
+        (["perception.floor_mm=[1]"], "perception.floor_mm=[1]"),
+        (["policy=oracle,continuous"], "-m"),
+        (["seed=1,2"], "--multirun"),
+        (["exposure.pulse_rate_hz=1e-300"], "pulse_rate_hz=1e-300"),
+        (["task.target_mm=[1,2,.inf]", "patient=phantom:0"], "task.target_mm"),
+        (["perception=builtins:dict", "patient=phantom:0"], "want something with a method 'estimate'"),
+        (["policy=builtins:dict", "patient=phantom:0"], "want something with a method 'predict'"),
+        (["patient=/dev/null"], "not a regular file"),
     ],
 )
 def test_bad_setting(overrides, words, tmp_path, capsys):
@@ -130,6 +144,119 @@ def test_out_holds_other_peoples_files(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ("", "out='' is not a folder's name"),
+        (".", "is the current folder"),
+        ("..", "lies above it"),
+        ("/proc/carm/run", "/proc/carm/run cannot be made"),
+        ("/dev/null", "is a file"),
+        ("loop", "cannot be followed"),
+        ("x" * 300, "too long"),
+    ],
+)
+def test_out_that_cannot_be(out, words, tmp_path, capsys, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "here" / "loop").symlink_to("loop")
+    check_refusal([f"out={out}", "patient=phantom:0"], words, tmp_path, capsys)
+
+
+@pytest.mark.parametrize("name", ["ünï cödé (1)", "a=b,c", "[bold]x[/bold]", "it's", "${seed}", "new\nline"])
+def test_out_may_have_any_name(name, tmp_path):
+    out = tmp_path / name
+    assert main(["run", *QUICK, "patient=phantom:0", "task.max_steps=2", f"out={out}"]) == 0
+    assert (out / "summary.json").exists() and list(tmp_path.rglob("summary.json")) == [out / "summary.json"]
+
+
+def test_out_may_be_a_link(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    assert main(["run", *QUICK, "patient=phantom:0", "task.max_steps=2", f"out={tmp_path / 'link'}"]) == 0
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "disk" / "summary.json").exists()
+
+
+def test_the_current_folder_is_gone(tmp_path, monkeypatch, capsys):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert main(["run", *QUICK, "patient=phantom:0", f"out={tmp_path / 'out'}"]) == 2
+    assert_one_line(capsys, "no longer exists")
+
+
+LITTLE_SPACE = """
+import resource, signal, sys
+from carm_env.cli.main import main
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (12000, 12000))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_disk_that_fills_up(tmp_path):
+    command = [sys.executable, "-c", LITTLE_SPACE, "run", *QUICK, "patient=phantom:0", f"out={tmp_path / 'out'}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith("carm: ") and done.stderr.count("\n") == 1, done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+BAD_POLICIES = """
+import numpy as np
+
+class Short:
+    answer = np.zeros(3), None
+    def __init__(self, device): pass
+    def predict(self, *args, **kwargs): return self.answer
+
+class NotANumber(Short): answer = np.full(14, np.nan), None
+class Bare(Short): answer = np.zeros(14)
+class Nothing(Short): answer = None, None
+class See:
+    name = "see"
+    def estimate(self, frames, context): return None
+"""
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("policy=bad_ones:Short", "want 14 finite numbers"),
+        ("policy=bad_ones:NotANumber", "want 14 finite numbers"),
+        ("policy=bad_ones:Nothing", "want 14 finite numbers"),
+        ("policy=bad_ones:Bare", "want (action, state)"),
+        ("policy=bad_ones:Absent", "no attribute 'Absent'"),
+        ("perception=bad_ones:See", "want an Estimate"),
+        ("policy=bad_syntax:X", "invalid syntax"),
+    ],
+)
+def test_other_peoples_code(override, words, tmp_path, capsys, monkeypatch):
+    (tmp_path / "bad_ones.py").write_text(BAD_POLICIES)
+    (tmp_path / "bad_syntax.py").write_text("def f(:\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    check_refusal([override, "patient=phantom:0", f"out={tmp_path / 'out'}"], words, tmp_path, capsys)
+
+
+SIDECARS = [
+    ("{", "not valid JSON"),
+    ("[]", "holds a JSON list"),
+    ('{"schema": 1}', "frame is None"),
+    ('{"schema": 99, "frame": "LPS mm"}', "schema is 99"),
+    ('{"schema": 1, "frame": "LPS mm", "landmarks": {"skull": [1, 2]}}', "landmarks.skull"),
+    ('{"schema": 1, "frame": "LPS mm", "landmarks": {"skull": {"position": [0, 0, 9e9]}}}', "outside the CT"),
+    ('{"schema": 1, "frame": "LPS mm", "landmarks": {"skull": null}, "targets": {"sella": null}}', "no target 'sella'"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), SIDECARS)
+def test_bad_landmark_files(text, words, tmp_path, capsys):
+    scan = save(tmp_path / "scan.nii.gz", ct())
+    (tmp_path / "scan.landmarks.json").write_text(text)
+    check_refusal([f"patient={scan}", f"out={tmp_path / 'out'}"], words, tmp_path, capsys)
+
+
+@pytest.mark.parametrize(
     ("argv", "words"),
     [
         (["fly"], "unknown command 'fly'"),
@@ -139,6 +266,9 @@ def test_out_holds_other_peoples_files(tmp_path, capsys):
         (["patients", "check", "nowhere.nii"], "nowhere.nii"),
         (["throughput", "rounds=many"], "rounds=many"),
         (["doctor", "please"], "please"),
+        (["throughput", "out=/proc/x.json", "rounds=1"], "/proc/x.json cannot be written"),
+        (["throughput", "patient=nowhere.nii"], "nowhere.nii"),
+        (["patients", "check", "phantom:0", "--target", "1,2,nan"], "1,2,nan"),
     ],
 )
 def test_other_commands(argv, words, capsys, tmp_path, monkeypatch):
