@@ -244,7 +244,7 @@ SIDECARS = [
     ('{"schema": 1}', "frame is None"),
     ('{"schema": 99, "frame": "LPS mm"}', "schema is 99"),
     ('{"schema": 1, "frame": "LPS mm", "landmarks": {"skull": [1, 2]}}', "landmarks.skull"),
-    ('{"schema": 1, "frame": "LPS mm", "landmarks": {"skull": {"position": [0, 0, 9e9]}}}', "outside the CT"),
+    ('{"schema": 1, "frame": "LPS mm", "landmarks": {"skull": {"position": [0, 0, 9000]}}}', "outside the CT"),
     ('{"schema": 1, "frame": "LPS mm", "landmarks": {"skull": null}, "targets": {"sella": null}}', "no target 'sella'"),
 ]
 

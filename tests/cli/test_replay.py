@@ -1,0 +1,161 @@
+"""`carm replay`: agreement to the bit, the first difference named, nothing imported on a file's word."""
+
+import json
+import shutil
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.cli.conftest import BARE, carm
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """One episode without player and video."""
+    out = tmp_path_factory.mktemp("recorded") / "run"
+    assert carm("run", *BARE, f"out={out}") == 0
+    return out
+
+
+@pytest.fixture
+def copy(recorded, tmp_path):
+    return shutil.copytree(recorded, tmp_path / "run")
+
+
+def exposed_row(out) -> int:
+    """A step in the middle at which plane A fires."""
+    rows = np.flatnonzero(pq.read_table(out / "steps.parquet")["exposed_a"].to_numpy())
+    return int(rows[len(rows) // 2])
+
+
+def change(out, column: str, row: int, by) -> None:
+    """Replaces one value in ``steps.parquet``."""
+    path = out / "steps.parquet"
+    table = pq.read_table(path)
+    at = table.schema.get_field_index(column)
+    values = table.column(column).to_pylist()
+    values[row] = by(values[row])
+    pq.write_table(table.set_column(at, table.schema.field(at), pa.array(values, table.schema.field(at).type)), path)
+
+
+def slower(action: list[float]) -> list[float]:
+    return [0.5 * a for a in action[:3]] + action[3:]
+
+
+def test_it_agrees_bit_for_bit(recorded, capsys):
+    assert carm("replay", recorded, "--verify") == 0
+    assert "1 of 1 episodes agree bit for bit" in capsys.readouterr().out
+
+
+def test_every_episode_of_a_run_is_checked(six, capsys):
+    assert carm("replay", six, "--verify") == 0
+    assert "6 of 6 episodes agree" in capsys.readouterr().out
+    assert carm("replay", six, "--verify", "--episode", "4") == 0
+    assert "1 of 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("column", "by", "stage"),
+    [
+        ("z_mm", lambda v: v + 1e-9, "machine"),
+        ("kap_gycm2_a", lambda v: v * (1 + 1e-12), "exposure"),
+        ("mas_a", lambda v: v * 1.01, "exposure"),
+        ("frame_hash_a", lambda v: v ^ 1, "frame"),
+        ("estimate_x_mm_a", lambda v: v + 0.001, "perception"),
+        ("error_mm", lambda v: v - 1e-9, "task"),
+        ("reward", lambda v: v + 1.0, "task"),
+    ],
+)
+def test_a_changed_value_is_found_at_its_step_and_stage(column, by, stage, copy, capsys):
+    row = exposed_row(copy)
+    change(copy, column, row, by)
+    assert carm("replay", copy, "--verify") == 1
+    shown = capsys.readouterr().out
+    assert f"step {row}, {stage}: {column}" in shown and "0 of 1" in shown
+
+
+def test_a_changed_action_moves_the_machine_elsewhere(copy, capsys):
+    change(copy, "action", 20, slower)
+    assert carm("replay", copy, "--verify") == 1
+    assert "step 20, machine" in capsys.readouterr().out
+
+
+def test_another_seed_is_another_episode(copy, capsys):
+    path = copy / "episodes.parquet"
+    table = pq.read_table(path)
+    at = table.schema.get_field_index("seed")
+    pq.write_table(table.set_column(at, table.schema.field(at), pa.array([7], pa.int64())), path)
+    assert carm("replay", copy, "--verify") == 1
+    assert "step 0, machine" in capsys.readouterr().out
+
+
+def tamper(out, **changes) -> None:
+    manifest = json.loads((out / "manifest.json").read_text())
+    spec = json.loads(manifest["env_spec"])
+    kwargs = changes.pop("kwargs", {})
+    spec.update(changes)
+    spec["kwargs"].update(kwargs)
+    (out / "manifest.json").write_text(json.dumps(manifest | {"env_spec": json.dumps(spec)}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"entry_point": "spy_module:Env"}, "spy_module:Env"),
+        ({"id": "spy_module:CartPole-v1"}, "spy_module:CartPole-v1"),
+        ({"id": "CartPole-v1"}, "CartPole-v1"),
+        ({"id": ["CArm/PelvisToHead-v0"]}, "environment"),
+        ({"additional_wrappers": [{"name": "w", "entry_point": "spy_module:W", "kwargs": {}}]}, "spy_module:W"),
+        ({"kwargs": {"perception": "spy_module:See"}}, "spy_module:See"),
+        ({"kwargs": {"renderer": "spy_module:Render"}}, "spy_module:Render"),
+        ({"kwargs": {"unheard_of": 1}}, "unheard_of"),
+        ({"kwargs": {"device_overrides": 3}}, "env_spec"),
+        ({"kwargs": {"patient": "nowhere.nii.gz"}}, "nowhere.nii.gz"),
+        ({"kwargs": {"patient": "phantom:1"}}, "phantom-1"),
+        ({"kwargs": {"task": "fly"}}, "fly"),
+        ({"max_episode_steps": "many"}, "env_spec"),
+    ],
+)
+def test_a_manifest_cannot_name_code(changes, words, copy, tmp_path, capsys, monkeypatch):
+    (tmp_path / "spy_module.py").write_text("raise SystemExit('imported')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    tamper(copy, **changes)
+    assert carm("replay", copy, "--verify") == 2
+    err = capsys.readouterr().err.strip()
+    assert words in err and err.startswith("carm: ") and "\n" not in err
+    assert "spy_module" not in sys.modules
+
+
+def test_a_damaged_manifest_is_one_line(copy, capsys):
+    manifest = json.loads((copy / "manifest.json").read_text())
+    for damage in ("{", 5, None, json.dumps([1])):
+        (copy / "manifest.json").write_text(json.dumps(manifest | {"env_spec": damage}))
+        assert carm("replay", copy, "--verify") == 2
+        assert "env_spec" in capsys.readouterr().err
+
+
+def test_player_and_video_are_made_again(recorded, tmp_path):
+    before = {p.name: p.stat().st_mtime_ns for p in recorded.iterdir()}
+    out = tmp_path / "a new" / "folder"
+    assert carm("replay", recorded, "--html", "--out", out) == 0
+    assert [p.name for p in out.iterdir()] == ["index.html"]
+    assert carm("replay", recorded, "--video", "--out", out) == 0
+    assert sorted(p.name for p in out.iterdir()) == ["episode.mp4", "index.html"]
+    assert {p.name: p.stat().st_mtime_ns for p in recorded.iterdir()} == before
+
+
+def test_the_player_of_a_replay_shows_what_the_run_showed(demo, tmp_path):
+    assert carm("replay", demo, "--html", "--out", tmp_path) == 0
+    assert (tmp_path / "index.html").read_text() == (demo / "index.html").read_text()
+
+
+def test_only_folders_that_can_be_written(recorded, tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        assert carm("replay", recorded, "--html", "--out", out) == 2
+        assert str(out) in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "mine"
