@@ -73,14 +73,14 @@ def set_up(config: SimConfig, device: DevicePreset, seed: int) -> EpisodeSetup:
     spread = rng.uniform(-1.0, 1.0, 2) * (nominal.START_SPREAD_X_MM, nominal.START_SPREAD_Z_MM)
 
     body, hull = _body(patient)
-    to_table = _placement(body, offset, yaw_deg)
+    vertex_z_mm, vertex_note = _vertex(patient, body)
+    anchor = np.array([body.midline_x_mm, body.back_y_mm, vertex_z_mm])
+    to_table = _placement(anchor, offset, yaw_deg)
     target, goal = _goal(config, device, patient, to_table, seed)
     start, moved = _start(config, device, patient, to_table, height_error_cm, spread)
-    messages = []
+    messages = [vertex_note] if vertex_note else []
     if moved:
         messages.append(f"the start was moved {moved:+.0f} mm along z, into the CT and the table's travel")
-    if body.vertex_source == "top of the CT":
-        messages.append("the CT has neither skull landmark nor sella: its top slice is taken as the vertex")
     landmarks = np.full((len(LANDMARKS), 3), np.nan)
     for i, name in enumerate(LANDMARKS):
         if name in patient.landmarks:
@@ -106,9 +106,20 @@ def _patient_spec(config: SimConfig, seed: int) -> str:
     return f"phantom:{stream(seed, 'patient').integers(config.phantom_pool)}"
 
 
-def _placement(a: Anchors, offset_mm: F64, yaw_deg: float) -> Rigid:
+def _vertex(patient: Patient, body: Anchors) -> tuple[float, str]:
+    """LPS z of the vertex, and what the user should know of it: a CT without a head has it above its top slice."""
+    if body.vertex_source != "top of the CT":
+        return body.vertex_z_mm, ""
+    hips = [patient.landmarks[n][2] for n in ("right_femoral_head", "left_femoral_head") if n in patient.landmarks]
+    if not hips:
+        return body.vertex_z_mm, "the CT has neither skull landmark nor sella: its top is taken as the vertex"
+    d = patient.demographics
+    z = max(float(np.mean(hips)) + nominal.groin_below_vertex_mm(d.height_cm, d.sex), body.vertex_z_mm)
+    return z, "the CT has neither skull landmark nor sella: the vertex is estimated from femoral heads and height"
+
+
+def _placement(anchor: F64, offset_mm: F64, yaw_deg: float) -> Rigid:
     """Back's skin on the mattress, midline on the midline, vertex at its nominal z, then the episode's error."""
-    anchor = np.array([a.midline_x_mm, a.back_y_mm, a.vertex_z_mm])
     lying = np.array([0.0, -nominal.MATTRESS_MM, nominal.VERTEX_Z_MM]) + offset_mm
     turn = Rigid.yaw(yaw_deg, np.zeros(3))
     return Rigid.yaw(yaw_deg, lying - turn.points(anchor[None])[0])

@@ -32,10 +32,14 @@ def height_or_mean_cm(height_cm: float | None, sex: str | None) -> float:
     return MEAN_HEIGHT_CM[sex] if height_cm is None else height_cm
 
 
+def groin_below_vertex_mm(height_cm: float | None, sex: str | None) -> float:
+    """Nominal distance from the vertex down to the hip joints."""
+    return 10.0 * height_or_mean_cm(height_cm, sex) * (1.0 - GROIN_HEIGHT_RATIO)
+
+
 def groin_mm(height_cm: float | None, sex: str | None) -> tuple[float, float, float]:
     """Nominal groin puncture level at mid-depth of the trunk, table frame."""
-    below_vertex_mm = 10.0 * height_or_mean_cm(height_cm, sex) * (1.0 - GROIN_HEIGHT_RATIO)
-    return 0.0, -(MATTRESS_MM + MID_DEPTH_MM), VERTEX_Z_MM - below_vertex_mm
+    return 0.0, -(MATTRESS_MM + MID_DEPTH_MM), VERTEX_Z_MM - groin_below_vertex_mm(height_cm, sex)
 
 
 def sella_mm() -> tuple[float, float, float]:
