@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from multiprocessing import get_context
 from typing import Any
 
@@ -135,11 +139,29 @@ def run_episodes(
         for index, seed in episodes:
             yield index, run_episode(spec, seed, env, frames=index == 0)
         return
-    with ProcessPoolExecutor(min(workers, len(episodes)), mp_context=get_context("spawn")) as pool:
-        waiting = {pool.submit(_in_worker, asdict(spec), index, seed): index for index, seed in episodes}
+    yield from _in_processes(spec, episodes, min(workers, len(episodes)))
+
+
+def _in_processes(
+    spec: RunSpec, episodes: Sequence[tuple[int, int]], workers: int
+) -> Iterator[tuple[int, EpisodeRecord]]:
+    """No more episodes are handed out than there are workers, so that an interrupt waits for one episode at most."""
+    left = iter(episodes)
+    waiting: set[Future[tuple[int, EpisodeRecord]]] = set()
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_ignore_interrupts) as pool:
+
+        def hand_out(count: int) -> None:
+            with _interrupts_ignored():
+                for index, seed in islice(left, count):
+                    waiting.add(pool.submit(_in_worker, asdict(spec), index, seed))
+
         try:
-            for done in as_completed(waiting):
-                yield waiting[done], done.result()
+            hand_out(workers)
+            while waiting:
+                done = wait(waiting, return_when=FIRST_COMPLETED).done
+                waiting -= done
+                hand_out(len(done))
+                yield from (future.result() for future in done)
         except BrokenProcessPool:
             raise CarmError(
                 "a worker process was killed, perhaps for want of memory; give the same command again, it goes on from "
@@ -149,9 +171,27 @@ def run_episodes(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _in_worker(spec: dict[str, Any], index: int, seed: int) -> EpisodeRecord:
+def _ignore_interrupts() -> None:
+    """A worker leaves Ctrl-C, which the whole process group gets, to its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Processes started in here ignore Ctrl-C from their first moment (of use in the main thread only)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _in_worker(spec: dict[str, Any], index: int, seed: int) -> tuple[int, EpisodeRecord]:
     chosen = RunSpec(**spec)
-    return run_episode(chosen, seed, _worker_env(repr(sorted(spec.items())), chosen.make_env), frames=index == 0)
+    return index, run_episode(chosen, seed, _worker_env(repr(sorted(spec.items())), chosen.make_env), frames=index == 0)
 
 
 _worker_envs: dict[str, gymnasium.Env[Any, Any]] = {}
