@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 
 from carm_env.errors import CarmError
 from carm_env.xray.checks import check_line_integrals, check_request
-from carm_env.xray.collimation import IRP_OFFSET_MM, collimate, equivalent_side, kap_gycm2
+from carm_env.xray.collimation import IRP_OFFSET_MM, collimate, kap_gycm2
 from carm_env.xray.control import (
     DEFAULT,
     PREPULSE_SHARE,
     PRESET_NGY,
     Prescription,
     check_control,
-    detector_kerma_ngy,
     kerma_ngy,
     prescribe,
 )
@@ -122,10 +121,7 @@ def _survey_row(frame: F32, request: ExposureRequest, i: int) -> Survey:
 
 def _advise(view: Survey, preset_ngy: float) -> Prescription:
     """What exposure control makes of a frame."""
-    height, width = (pixels * view.pitch_mm for pixels in view.frame.shape[1:])
-    side = equivalent_side(view.field.height_mm, view.field.width_mm)
-    wanted = detector_kerma_ngy(preset_ngy, equivalent_side(height, width), side)
-    return prescribe(wanted, view.kerma_per_mas_ngy)
+    return prescribe(preset_ngy, view.kerma_per_mas_ngy)
 
 
 def _previous(previous: Technique, i: int) -> Prescription:

@@ -39,11 +39,6 @@ class Field:
         return self.r0, self.r1, self.c0, self.c1
 
 
-def equivalent_side(height: float, width: float) -> float:
-    """Side of the square field that scatters like a rectangle: twice area over half perimeter."""
-    return 2.0 * height * width / (height + width)
-
-
 def _span(pixels: int, pitch_mm: float, side_mm: float) -> tuple[int, int]:
     half = side_mm / pitch_mm / 2.0
     centre = (pixels - 1) / 2.0

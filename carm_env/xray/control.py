@@ -16,10 +16,9 @@ CONTROLS: tuple[str, ...] = ("prepulse", "lagged", "ideal")
 PREPULSE_SHARE = 0.05
 """Kerma of the measuring pulse over that of the frame (DESIGN section 4a)."""
 PRESET_NGY: tuple[float, ...] = (3.0, 15.0, 30.0, 60.0)
-"""Kerma per frame at the detector plane before the grid, with scatter, at full format, in the order of
-``exposure.PRESETS`` [E]."""
-FIELD_EXPONENT = 1.0
-"""Detector kerma grows as full field over field to this power (format tables of an Azurion: 1.0) [E]."""
+"""Kerma per frame at the detector plane before the grid, with scatter, in the order of ``exposure.PRESETS`` [E].
+Collimation leaves it alone: frames keep the full format, so there is no zoom to make up for, and the scatter that a
+smaller field lacks is made good by more primary."""
 MEASURING_SHARE = 1 / 3
 """Side of the measuring field over that of the collimated field."""
 
@@ -68,11 +67,6 @@ def check_control(name: str) -> str:
     if name not in CONTROLS:
         raise CarmError(f"exposure control {name!r} is unknown: want one of {', '.join(CONTROLS)}")
     return name
-
-
-def detector_kerma_ngy(preset_ngy: float, full_side_mm: float, side_mm: float) -> float:
-    """Kerma wanted at the detector for a collimated field, both sides measured at the same distance."""
-    return preset_ngy * (full_side_mm / side_mm) ** FIELD_EXPONENT
 
 
 def kerma_ngy(ugy_per_mas: float, mas: float, distance_mm: float) -> float:
