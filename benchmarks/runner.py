@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -11,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any
 
 import gymnasium
@@ -148,7 +149,7 @@ def _in_processes(
     """No more episodes are handed out than there are workers, so that an interrupt waits for one episode at most."""
     left = iter(episodes)
     waiting: set[Future[tuple[int, EpisodeRecord]]] = set()
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_ignore_interrupts) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin_worker) as pool:
 
         def hand_out(count: int) -> None:
             with _interrupts_ignored():
@@ -171,9 +172,17 @@ def _in_processes(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
-    """A worker leaves Ctrl-C, which the whole process group gets, to its parent."""
+def _begin_worker() -> None:
+    """A worker leaves Ctrl-C, which the whole process group gets, to its parent, and does not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @contextmanager

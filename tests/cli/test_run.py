@@ -222,8 +222,22 @@ def until_finished(folder: Path, count: int, process: subprocess.Popen) -> None:
 
 
 def start(out: Path, *overrides: str) -> subprocess.Popen:
+    """A run in a process group of its own."""
     command = [sys.executable, "-m", "carm_env.cli.main", "run", *BARE, *overrides, f"out={out}"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+
+
+def group_is_empty(group: int, within_s: float = 10.0) -> bool:
+    """Whether the last process of a group ends in time."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def test_a_killed_run_is_no_run_and_goes_on_where_it_was(six, tmp_path, capsys, monkeypatch):
@@ -254,11 +268,18 @@ def test_a_killed_run_is_no_run_and_goes_on_where_it_was(six, tmp_path, capsys, 
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
-def test_an_interrupted_run_says_how_to_go_on(tmp_path):
-    process = start(tmp_path / "o", "seeds=0:200")
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_a_run_in_processes_that_is_stopped_leaves_no_process(sent, status, tmp_path):
+    process = start(tmp_path / "o", "seeds=0:200", "executor=processes")
     until_finished(tmp_path / ".o.partial", 1, process)
-    process.send_signal(signal.SIGINT)
+    if sent == signal.SIGINT:
+        os.killpg(process.pid, sent)
+    else:
+        process.send_signal(sent)
     _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert err.strip().splitlines() == ["carm: interrupted; the same command goes on from the last finished episode"]
+    assert process.returncode == status
+    assert group_is_empty(process.pid)
     assert not (tmp_path / "o").exists()
+    if sent == signal.SIGINT:
+        told = "carm: interrupted; the same command goes on from the last finished episode"
+        assert err.strip().splitlines() == [told]
