@@ -152,7 +152,7 @@ def _in_processes(
     with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin_worker) as pool:
 
         def hand_out(count: int) -> None:
-            with _interrupts_ignored():
+            with _interrupts_held_back():
                 for index, seed in islice(left, count):
                     waiting.add(pool.submit(_in_worker, asdict(spec), index, seed))
 
@@ -186,16 +186,16 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Processes started in here ignore Ctrl-C from their first moment (of use in the main thread only)."""
-    if threading.current_thread() is not threading.main_thread():
+def _interrupts_held_back() -> Iterator[None]:
+    """Processes started in here never get Ctrl-C; this one gets it afterwards, should it come meanwhile."""
+    if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _in_worker(spec: dict[str, Any], index: int, seed: int) -> tuple[int, EpisodeRecord]:
