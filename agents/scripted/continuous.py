@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from agents.scripted.base import Scripted, near
-from agents.scripted.finish import Finish
+from agents.scripted.checks import at_least, check_search
+from agents.scripted.finish import VERIFY_FIELD_MM, Finish
 from agents.scripted.memory import NORMAL, Memory, Plan
 from agents.scripted.view import View
 from carm_env.machine.state import X, Z
@@ -46,6 +47,9 @@ class Continuous(Scripted):
         **scripted: Any,
     ) -> None:
         super().__init__(**scripted)
+        at_least("speed_mm_s", speed_mm_s, 1.0)
+        at_least("field_mm", field_mm, VERIFY_FIELD_MM)
+        check_search(close_sd_mm, preset, tolerance_mm, max_tries)
         self.speed_mm_s, self.field_mm, self.preset = speed_mm_s, field_mm, preset
         self.close_sd_mm, self.patience = close_sd_mm, patience
         self.finish = Finish(tolerance_mm, max_tries, field_mm)

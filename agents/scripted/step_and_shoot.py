@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.scripted.base import Scripted, near
+from agents.scripted.checks import at_least, check_search
 from agents.scripted.finish import Finish
 from agents.scripted.memory import LOW, NORMAL, Memory, Plan
 from agents.scripted.view import View
 from carm_env.machine.state import X, Z
+from carm_env.sim.actions import MIN_FIELD_MM
 
 F64 = NDArray[np.float64]
 
@@ -48,6 +50,9 @@ class StepAndShoot(Scripted):
         **scripted: Any,
     ) -> None:
         super().__init__(**scripted)
+        at_least("spacing_mm", spacing_mm, 10.0)
+        at_least("field_mm", field_mm, MIN_FIELD_MM)
+        check_search(close_sd_mm, preset, tolerance_mm, max_tries)
         self.spacing_mm, self.direct_sd_mm, self.close_sd_mm = spacing_mm, direct_sd_mm, close_sd_mm
         self.field_mm, self.preset = field_mm, preset
         self.finish = Finish(tolerance_mm, max_tries)

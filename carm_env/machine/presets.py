@@ -21,6 +21,9 @@ from carm_env.errors import CarmError
 F64 = NDArray[np.float64]
 Range = tuple[float, float]
 
+FASTEST = 10_000.0
+"""Greatest speed (mm/s, deg/s) or acceleration that a preset may be given."""
+
 IRP_TO_ISOCENTRE_MM = 150.0
 """The interventional reference point lies 15 cm from the isocentre towards the source (IEC 60601-2-43)."""
 
@@ -196,6 +199,6 @@ def _check_override(key: str, value: float, known: list[str]) -> None:
     if key not in known:
         raise CarmError(f"unknown device setting {key!r}: want one of {', '.join(known)}")
     number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or value < 0 or (key.startswith("accel_") and value == 0):
-        least = "> 0" if key.startswith("accel_") else ">= 0"
-        raise CarmError(f"device setting {key}={value!r} is not usable: want a finite number {least}")
+    if not number or not 0 <= value <= FASTEST or (key.startswith("accel_") and value == 0):
+        least = "above 0" if key.startswith("accel_") else "from 0"
+        raise CarmError(f"device setting {key}={value!r} is not usable: want a number {least} to {FASTEST:g}")

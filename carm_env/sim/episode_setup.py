@@ -129,17 +129,15 @@ def _goal(
     config: SimConfig, device: DevicePreset, patient: Patient, to_table: Rigid, seed: int
 ) -> tuple[F64, int]:
     """The target in patient LPS mm and the index of its landmark (-1 for another point)."""
-    low, high = patient.volume.z_range_mm()
     where = patient.meta.get("source", patient.id)
     if config.target_mm is not None:
         target = np.asarray(config.target_mm, float)
         index = patient.volume.to_index(target)
         last = np.array(patient.volume.hu.shape) - 0.5
         if not (np.isfinite(index).all() and (index >= -0.5).all() and (index <= last).all()):
-            raise CarmError(
-                f"target_mm={[float(t) for t in target]} lies outside {where}; want a point in LPS mm inside the CT, "
-                f"z from {low:.0f} to {high:.0f}"
-            )
+            ends = np.sort(patient.volume.to_mm([np.zeros(3), last - 0.5]), axis=0)
+            ranges = ", ".join(f"{axis} {a:.0f} to {b:.0f}" for axis, a, b in zip("xyz", *ends, strict=True))
+            raise CarmError(f"target_mm={[float(t) for t in target]} lies outside {where}; want LPS mm in {ranges}")
         return target, -1
     if config.task == "landmark_reach":
         inside = [i for i, name in enumerate(LANDMARKS) if _reachable(device, patient, to_table, name)]

@@ -156,3 +156,20 @@ def test_bad_names_and_arguments_are_told_in_one_line(name, args, says):
 
 def test_third_parties_are_named_by_module_and_attribute():
     assert make_policy("agents.scripted.random:Random", seed=3).seed == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("step_and_shoot", {"spacing_mm": -5}),
+        ("step_and_shoot", {"spacing_mm": float("nan")}),
+        ("step_and_shoot", {"preset": 9}),
+        ("step_and_shoot", {"max_tries": 0}),
+        ("continuous", {"speed_mm_s": 0}),
+        ("continuous", {"preset": 1.5}),
+        ("continuous", {"tolerance_mm": -1}),
+    ],
+)
+def test_settings_out_of_range_are_named(name, bad):
+    with pytest.raises(CarmError, match=next(iter(bad))):
+        make_policy(name, **bad)
