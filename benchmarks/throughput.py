@@ -16,8 +16,10 @@ import carm_env  # noqa: F401  (registers the environments)
 from carm_env.env import CArmEnv
 from carm_env.episode.manifest import cpu_name
 from carm_env.machine.cameras import plane_cameras
-from carm_env.machine.state import DEPLOY
+from carm_env.machine.state import DEPLOY, MachineState
 from carm_env.sim.actions import action_size, preset_action
+from carm_env.sim.config import DT_S
+from carm_env.sim.simulator import Simulator
 from carm_env.vector import CArmVectorEnv
 from carm_env.xray.display import to_display
 from carm_env.xray.exposure import ExposureRequest, Technique
@@ -84,44 +86,53 @@ def _stages(patient: str) -> dict[str, Callable[[], int]]:
     vector = CArmVectorEnv(LANES, patient=patient)
     vector.reset(seed=0)
     _look_at_target(vector.simulator)
-
-    sim, pixels = core.simulator, core.simulator.config.image_pixels
-    setup = sim.setups[0]
-    assert setup is not None
-    both, lane = np.array([0, 1]), np.zeros(2, int)
-    cameras = plane_cameras(sim.device, sim.result.position, both, lane, pixels)
-    local = cameras.moved(setup.patient_to_table.inverse()[np.zeros(2, int)])
-    renderer, chain = sim.imaging.renderer, sim.imaging.chain
-    integrals = renderer.render([setup.patient] * 2, local, (pixels, pixels))
-    spec = sim.device.planes
-    nothing = np.full(2, np.nan)
-    request = ExposureRequest(
-        np.array([s.sod_mm for s in spec]), np.array([s.sid_mm for s in spec]), cameras.pitch_mm,
-        sim.full_field_mm, np.array([2, 2]), np.array([1, 1]), Technique(nothing, nothing, nothing),
-    )
-    rngs = [np.random.default_rng(0), np.random.default_rng(1)]
-    exposure = chain.expose(integrals, request, rngs)
-
-    def times(count: int, call: Callable[[], object]) -> Callable[[], int]:
-        def stage() -> int:
-            for _ in range(count):
-                call()
-            return count
-
-        return stage
-
-    return {
-        "render, biplane pair 128x128": times(3, lambda: renderer.render([setup.patient] * 2, local, (pixels, pixels))),
-        "x-ray chain, pair": times(3, lambda: chain.expose(integrals, request, rngs)),
-        "display, pair": times(3, lambda: to_display(exposure.signal, exposure.mask)),
-        "env step, both planes exposed": times(3, lambda: env.step(exposing)),
-        "env step, unexposed": times(30, lambda: env.step(idle)),
-        f"vector step of {LANES}, exposed": times(1, lambda: vector.step(np.tile(exposing, (LANES, 1)))),
-        f"vector step of {LANES}, unexposed": times(10, lambda: vector.step(np.tile(idle, (LANES, 1)))),
+    return _parts(core.simulator) | {
+        "env step, both planes exposed": _times(3, lambda: env.step(exposing)),
+        "env step, unexposed": _times(30, lambda: env.step(idle)),
+        f"vector step of {LANES}, exposed": _times(1, lambda: vector.step(np.tile(exposing, (LANES, 1)))),
+        f"vector step of {LANES}, unexposed": _times(10, lambda: vector.step(np.tile(idle, (LANES, 1)))),
     }
 
 
-def _look_at_target(simulator: Any) -> None:
+def _parts(sim: Simulator) -> dict[str, Callable[[], int]]:
+    """The stages inside a step of the biplane, each on its own."""
+    setup, imaging = sim.setups[0], sim.imaging
+    assert setup is not None
+    size, both, lane = (imaging.pixels, imaging.pixels), np.array([0, 1]), np.zeros(2, int)
+    local = plane_cameras(sim.device, sim.result.position, both, lane, imaging.pixels).moved(
+        setup.patient_to_table.inverse()[lane]
+    )
+    patients, state = [setup.patient] * 2, MachineState(sim.result.position.copy(), np.zeros((1, 8)))
+    integrals = imaging.renderer.render(patients, local, size)
+    nothing = np.full(2, np.nan)
+    technique, preset, pulses = Technique(nothing, nothing, nothing), np.array([2, 2]), np.array([1, 1])
+    planes = sim.device.planes
+    sod_mm, sid_mm = np.array([p.sod_mm for p in planes]), np.array([p.sid_mm for p in planes])
+    request = ExposureRequest(sod_mm, sid_mm, local.pitch_mm, sim.full_field_mm, preset, pulses, technique)
+    rngs = [np.random.default_rng(0), np.random.default_rng(1)]
+    shot = imaging.shoot(
+        [setup] * 2, sim.result.position[lane], lane, lane, both, sim.full_field_mm, preset, pulses, technique
+    )
+    rest, swung_in = np.zeros((1, 8)), np.array([True])
+    return {
+        "machine step": _times(30, lambda: sim.machine.step(state, rest, swung_in, DT_S, [setup.hull])),
+        "render, biplane pair 128x128": _times(3, lambda: imaging.renderer.render(patients, local, size)),
+        "x-ray chain, pair": _times(3, lambda: imaging.chain.expose(integrals, request, rngs)),
+        "display, pair": _times(3, lambda: to_display(shot.exposure.signal, shot.exposure.mask)),
+        "perception oracle, pair": _times(3, lambda: sim.perceive(shot, sim.full_field_mm)),
+    }
+
+
+def _times(count: int, call: Callable[[], object]) -> Callable[[], int]:
+    def stage() -> int:
+        for _ in range(count):
+            call()
+        return count
+
+    return stage
+
+
+def _look_at_target(simulator: Simulator) -> None:
     """Puts every lane's isocentre on its target with plane B swung in: the dearest place to expose."""
     simulator.result.position[:, :3] = simulator.result.target_mm
     simulator.result.position[:, DEPLOY] = simulator.device.deploy_deg

@@ -144,7 +144,7 @@ class Simulator:
             [shot.exposure.advised.kv, shot.exposure.advised.cu_mm, shot.exposure.advised.mas], axis=1
         )
         self._note_exposure(shot, pulses, commands.field_mm[row, plane])
-        self._perceive(shot, commands.field_mm[row, plane])
+        self.perceive(shot, commands.field_mm[row, plane])
         return shot
 
     def _note_exposure(self, shot: Shot, pulses: Lanes, field_mm: NDArray[np.float64]) -> None:
@@ -162,7 +162,8 @@ class Simulator:
         np.add.at(r.kap_plane_gycm2, at, e.kap_gycm2)
         np.add.at(r.ka_r_total_mgy, shot.lane, e.ka_r_mgy)
 
-    def _perceive(self, shot: Shot, field_mm: NDArray[np.float64]) -> None:
+    def perceive(self, shot: Shot, field_mm: NDArray[np.float64]) -> None:
+        """Asks the localiser about frames and notes its estimates as the lanes' last ones."""
         r, lane, plane = self.result, shot.lane, shot.plane
         setups = [self._setup(i) for i in lane]
         frames = Frames(
