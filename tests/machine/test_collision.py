@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -25,6 +27,11 @@ def drive(machine: Machine, state: MachineState, wanted: np.ndarray, deploy: boo
         if report.contact[0]:
             break
     return state, report
+
+
+def fast_table(speed_mm_s: float) -> Machine:
+    """A table that is at its full speed at once, which no preset may be set to."""
+    return Machine(replace(ARTIS, speed_z_mm_s=speed_mm_s, accel_table_mm_s2=1e6))
 
 
 def pair(report) -> str:
@@ -84,7 +91,7 @@ def test_turning_b_under_the_table_touches_it():
 @given(st.floats(300, 1200), st.floats(5, 5000), st.floats(-100, 100))
 def test_a_thin_bar_stops_the_fastest_table(distance, speed, x):
     """A bar of 10 mm across the way of plane A's detector is never jumped over, whatever a step covers."""
-    fast = Machine(device("artis_biplane", speed_z_mm_s=speed, accel_table_mm_s2=1e6))
+    fast = fast_table(speed)
     bar = Capsules(np.array([[x - 80, -510, -distance]]), np.array([[x + 80, -510, -distance]]), np.array([5.0]))
     state, steps = at(ARTIS, z=0), int(1200 / (speed * DT_S)) + 2
     for _ in range(min(steps, 40)):
@@ -101,7 +108,7 @@ def test_a_thin_bar_stops_the_fastest_table(distance, speed, x):
 
 
 def test_without_the_bar_the_same_move_is_free():
-    fast = Machine(device("artis_biplane", speed_z_mm_s=5000, accel_table_mm_s2=1e6))
+    fast = fast_table(5000)
     state, report = fast.step(at(ARTIS, z=0), command(z=-1), [False], DT_S, [None])
     assert not report.contact[0]
     assert state.position[0, Z] < -600
