@@ -126,21 +126,27 @@ def _checked(answer: Any, env: gymnasium.Env[Any, Any], policy: str) -> tuple[An
 def run_episodes(
     spec: RunSpec, episodes: Sequence[tuple[int, int]], executor: str = "serial", workers: int = 2
 ) -> Iterator[tuple[int, EpisodeRecord]]:
-    """Runs (index, seed) pairs and yields (index, record) as they finish; images are kept of index 0 only.
+    """(index, record) of (index, seed) pairs as they finish; images are kept of index 0 only.
 
     Args:
         executor: one of ``EXECUTORS``; workers: number of processes.
+
+    Raises:
+        CarmError: at the call, unknown executor or no workers; later, whatever an episode raises.
     """
     if executor not in EXECUTORS:
         raise CarmError(f"executor {executor!r} is unknown; executors: {', '.join(EXECUTORS)}")
     if workers < 1:
         raise CarmError(f"workers={workers} is too few; want at least 1")
     if executor == "serial" or len(episodes) < 2:
-        env = spec.make_env()
-        for index, seed in episodes:
-            yield index, run_episode(spec, seed, env, frames=index == 0)
-        return
-    yield from _in_processes(spec, episodes, min(workers, len(episodes)))
+        return _serially(spec, episodes)
+    return _in_processes(spec, episodes, min(workers, len(episodes)))
+
+
+def _serially(spec: RunSpec, episodes: Sequence[tuple[int, int]]) -> Iterator[tuple[int, EpisodeRecord]]:
+    env = spec.make_env()
+    for index, seed in episodes:
+        yield index, run_episode(spec, seed, env, frames=index == 0)
 
 
 def _in_processes(

@@ -68,7 +68,7 @@ def run(config: RunConfig) -> dict[str, Any]:
     from benchmarks.runner import parse_seeds, run_episodes
     from carm_env.cli.media import write_media
     from carm_env.cli.report import announce, show
-    from carm_env.cli.spec import describe, run_spec, simulator_settings
+    from carm_env.cli.spec import check_start, describe, run_spec, simulator_settings
     from carm_env.episode.store import RunWriter, read_run
 
     seeds = [config.seed] if config.seeds is None else parse_seeds(config.seeds)
@@ -78,9 +78,11 @@ def run(config: RunConfig) -> dict[str, Any]:
     _find_modules_here(spec)
     earlier = _earlier(config.compare, spec, seeds) if config.compare else None
     with RunWriter(config.out, describe(asdict(config), spec, seeds)) as writer:
-        announce(config, len(seeds))
+        check_start(spec, seeds[0])
         left = [(i, s) for i, s in enumerate(seeds) if i not in writer.completed()]
-        for index, record in _with_progress(run_episodes(spec, left, config.executor, config.workers), len(left)):
+        episodes = run_episodes(spec, left, config.executor, config.workers)
+        announce(config, len(seeds))
+        for index, record in _with_progress(episodes, len(left)):
             writer.add(index, record, frames=index == 0)
         first = writer.record(0)
         extra = intervals(writer.summaries()) if len(seeds) > 1 else {}

@@ -17,6 +17,7 @@ from carm_env.errors import CarmError
 from carm_env.machine.presets import DevicePreset, device
 from carm_env.patient.load import load_patient
 from carm_env.sim.config import SimConfig
+from carm_env.sim.episode_setup import set_up
 from configs.schema import RunConfig
 
 
@@ -63,6 +64,17 @@ def simulator_settings(spec: RunSpec) -> tuple[SimConfig, DevicePreset]:
     """What the environment of ``spec`` gives its simulator."""
     config = SimConfig(task=ENV_IDS[spec.env_id], **spec.env_kwargs)
     return config, device(config.device, **dict(config.device_overrides))
+
+
+def check_start(spec: RunSpec, seed: int) -> None:
+    """Refuses what the first episode of a run would refuse, before anything is announced.
+
+    Raises:
+        CarmError: a policy, a perception or a renderer that cannot be made, or an episode that cannot begin.
+    """
+    spec.make_env().close()
+    spec.make_policy()
+    set_up(*simulator_settings(spec), seed)
 
 
 def _named(group: dict[str, Any], what: str) -> tuple[str, dict[str, Any]]:
