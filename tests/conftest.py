@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,3 +19,11 @@ def whole_body() -> Path:
     if not path.exists():
         pytest.skip(f"no CT at {path.name}: set CARM_DATA_DIR")
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def generated_patients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Phantoms made by one test are shared with the others (and their processes), not with the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CARM_CACHE_DIR", str(tmp_path_factory.mktemp("generated")))
+        yield

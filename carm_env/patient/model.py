@@ -85,6 +85,8 @@ class Patient:
     """A CT with landmarks and targets (LPS mm, [3] each; missing ones absent) and demographics.
 
     ``id`` is unique to the content and safe to log (no patient identifiers): renderers and caches key on it.
+    ``labels``, where they are known: organ ids uint8 [X, Y, Z] of the volume's voxels (phantoms:
+    ``carm_env.patient.anatomy.labels.LABELS``).
     """
 
     id: str
@@ -93,3 +95,4 @@ class Patient:
     targets: dict[str, F64] = field(default_factory=dict)
     demographics: Demographics = field(default_factory=Demographics)
     meta: dict[str, Any] = field(default_factory=dict)
+    labels: NDArray[np.uint8] | None = None

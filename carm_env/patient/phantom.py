@@ -2,33 +2,85 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from carm_env.errors import CarmError
-from carm_env.patient.anatomy import head, limbs, pelvis, spine, thorax, trunk
+from carm_env.patient.anatomy import (
+    abdomen,
+    chest,
+    devices,
+    flesh,
+    head,
+    limbs,
+    noise,
+    painter,
+    pelvis,
+    ribs,
+    shoulder,
+    spine,
+)
 from carm_env.patient.anatomy.build import Build, draw_build
-from carm_env.patient.anatomy.shapes import tissue, vec
-from carm_env.patient.anatomy.voxelise import add_noise, paint_loft, paint_shapes
-from carm_env.patient.model import Demographics, Patient, Volume
+from carm_env.patient.anatomy.field import Field, draw_field
+from carm_env.patient.anatomy.part import Part
+from carm_env.patient.model import LANDMARKS, Demographics, Patient, Volume
 
 F64 = NDArray[np.float64]
-VERSION = 1
+VERSION = 2
 AIR_HU = -1000
-NOISE_HU = 12.0
 MARGIN_MM = 16.0
 THIGH_MM = 190.0
 SPACING_RANGE_MM = (0.75, 8.0)
-_STREAM = 0x50484E544F4D
-SIDES = ((-1.0, "right"), (1.0, "left"))
+LAYERS = (
+    flesh.parts,
+    abdomen.parts,
+    chest.parts,
+    head.soft,
+    spine.parts,
+    ribs.parts,
+    shoulder.parts,
+    pelvis.parts,
+    limbs.parts,
+    head.hard,
+    devices.parts,
+)
+"""In the order in which they are painted: what is further inside comes later."""
+MODULES = (chest, spine, shoulder, pelvis, limbs, head)
+"""Those that own landmarks."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """A phantom before it is voxelised: parts in the order of painting, corners of the grid (LPS mm), irregularity."""
+
+    build: Build
+    parts: list[Part]
+    low_mm: F64
+    high_mm: F64
+    field: Field
+
+    def points(self) -> dict[str, F64]:
+        """Landmarks and targets, LPS mm [3], where the irregularity takes them."""
+        still = body_points(self.build)
+        return dict(zip(still, self.field.moved(np.array(list(still.values()))), strict=True))
+
+
+def draw_body(seed: int) -> Body:
+    """The body of a seed."""
+    build = draw_build(seed)
+    parts = body_parts(build)
+    low, high = extent(build, parts)
+    return Body(build, parts, low, high, draw_field(build.rng("field"), low, high))
 
 
 def make_phantom(seed: int, spacing_mm: float = 2.0) -> Patient:
     """The phantom of a seed, the same on every call.
 
-    Sex, age, height, weight, proportions, spine curvature, arms (at the sides or raised) and the head's tilt and
-    rotation are drawn (see ``anatomy.build``). Axes are LPS, z towards the head, T1 at z = 0; ``demographics`` holds
-    the true values.
+    Sex, age, height, weight, proportions, spine curvature, arms (raised, crossed or at the sides), the head's tilt and
+    rotation, textures and devices are drawn (see ``anatomy.build``). Axes are LPS, z towards the head, T1 near z = 0;
+    ``demographics`` holds the true values.
 
     Args:
         seed: 0 <= seed < 2**63. spacing_mm: isotropic voxel size.
@@ -40,97 +92,52 @@ def make_phantom(seed: int, spacing_mm: float = 2.0) -> Patient:
         raise CarmError(f"phantom seed {seed} is out of range; want 0 <= seed < 2**63")
     if not SPACING_RANGE_MM[0] <= spacing_mm <= SPACING_RANGE_MM[1]:
         raise CarmError(f"phantom spacing {spacing_mm} mm; want {SPACING_RANGE_MM[0]} to {SPACING_RANGE_MM[1]} mm")
-    build = draw_build(np.random.Generator(np.random.Philox(key=np.array([seed, _STREAM], np.uint64))))
-    volume = _voxelise(build, seed, spacing_mm)
-    landmarks, targets = phantom_landmarks(build), phantom_targets(build)
-    name = f"phantom-{seed}-v{VERSION}" + ("" if spacing_mm == 2.0 else f"-{spacing_mm:g}mm")
-    who = Demographics(build.sex, build.age_years, round(build.height_mm / 10.0, 1), build.weight_kg)
-    meta = {"source": f"phantom:{seed}", "arms": build.arms, "synthetic_band_mm": None}
-    return Patient(name, volume, landmarks, targets, who, meta)
+    return voxelised(draw_body(seed), spacing_mm)
 
 
-def phantom_landmarks(build: Build) -> dict[str, F64]:
-    """The 20 landmarks, from the same numbers that the shapes are made of."""
-    points: dict[str, F64] = {"skull": build.head((0.0, 0.0, 0.0)), "carina": trunk.carina(build)}
-    points |= {name: build.vertebrae[name].copy() for name in ("T1", "T12", "L5")}
-    points["pubic_symphysis"] = build.symphysis.copy()
-    for side, word in SIDES:
-        arm = limbs.arm(build, side)
-        points[f"{word}_humeral_head"] = arm.shoulder
-        points[f"{word}_scapula"] = thorax.scapula_tip(build, side)
-        points[f"{word}_elbow"] = arm.elbow
-        points[f"{word}_wrist"] = arm.wrist
-        points[f"{word}_hemidiaphragm"] = trunk.dome_top(build, side)
-        points[f"{word}_iliac_crest"] = pelvis.crest_top(build, side)
-        points[f"{word}_femoral_head"] = build.hip * [side, 1.0, 1.0]
+def voxelised(body: Body, spacing_mm: float) -> Patient:
+    """The patient of a body: CT, labels and landmarks."""
+    build, low = body.build, body.low_mm
+    shape = tuple(int(n) for n in np.ceil((body.high_mm - low) / spacing_mm).astype(int) + 1)
+    hu, labels = np.full(shape, AIR_HU, np.int16), np.zeros(shape, np.uint8)
+    paint(build, body.parts, body.field, low, spacing_mm, hu, labels)
+    noise.add_noise(hu, labels, build.rng("noise"), spacing_mm, build.style)
+    affine = np.diag([spacing_mm, spacing_mm, spacing_mm, 1.0])
+    affine[:3, 3] = low
+    points = body.points()
+    name = f"phantom-{build.seed}-v{VERSION}" + ("" if spacing_mm == 2.0 else f"-{spacing_mm:g}mm")
+    p = build.person
+    who = Demographics(p.sex, p.age_years, round(p.height_mm / 10.0, 1), round(p.weight_kg, 1))
+    meta = {"source": f"phantom:{build.seed}", "arms": build.arms, "split": build.split, "synthetic_band_mm": None}
+    landmarks = {n: points.pop(n) for n in LANDMARKS if n in points}
+    return Patient(name, Volume(hu, affine), landmarks, points, who, meta, labels)
+
+
+def body_parts(build: Build) -> list[Part]:
+    """All parts of a body in the order of painting."""
+    return [part for layer in LAYERS for part in layer(build)]
+
+
+def body_points(build: Build) -> dict[str, F64]:
+    """Landmarks and targets of the undisturbed body, from the same numbers that the shapes are made of."""
+    points: dict[str, F64] = {}
+    for module in MODULES:
+        points |= module.points(build)
     return points
 
 
-def phantom_targets(build: Build) -> dict[str, F64]:
-    """Sella, eye lenses, C2, top of the aortic arch, and the femoral artery over each femoral head."""
-    points = {
-        "sella": build.head(head.SELLA),
-        "C2": build.vertebrae["C2"].copy(),
-        "aortic_arch_top": trunk.arch_top(build),
-    }
-    for side, word in SIDES:
-        points[f"{word}_eye_lens"] = build.head(np.array(head.LENS) * [side, 1.0, 1.0])
-        points[f"{word}_groin_puncture"] = build.hip * [side, 1.0, 1.0] + vec(-side * 6.0, -48.0, -4.0)
-    return points
+def extent(build: Build, parts: list[Part]) -> tuple[F64, F64]:
+    """Corners (mm) of the grid: all skin with a margin, cut at mid-thigh."""
+    rows = np.array([s.row for part in parts if part.label != "table" for s in part.shapes if s.row[1] == 0.0])
+    rows = rows[np.abs(rows[:, 3:9]).max(1) < 5000.0]
+    low, high = rows[:, 3:6].min(0) - MARGIN_MM, rows[:, 6:9].max(0) + MARGIN_MM
+    low[2] = build.symphysis[2] - THIGH_MM
+    return low, high
 
 
-def _voxelise(build: Build, seed: int, spacing: float) -> Volume:
-    skin, flesh, bones = _limb_rows(build)
-    bottom = build.symphysis[2] - THIGH_MM
-    face = head.head_flesh(build)
-    outline = trunk.trunk_sections(build, np.linspace(bottom, 100.0, 400))[0]
-    origin, shape = _box(np.concatenate([skin, face]), outline, bottom, spacing)
-    hu = np.full(shape, AIR_HU, np.int16)
-    z = origin[2] + spacing * np.arange(shape[2])
-    outer, inner = trunk.trunk_sections(build, z)
-    lungs = trunk.lung_sections(build, z)
-    belly = np.where((z < trunk.dome_top(build, -1.0)[2])[:, None] & (z > build.symphysis[2] + 15)[:, None], inner, 0.0)
-    paint_loft(hu, origin, spacing, outer, trunk.FAT, 0.0)
-    paint_shapes(hu, origin, spacing, skin)
-    paint_loft(hu, origin, spacing, inner, trunk.MUSCLE, 0.0)
-    paint_shapes(hu, origin, spacing, flesh)
-    paint_shapes(hu, origin, spacing, face)
-    paint_loft(hu, origin, spacing, belly, -20.0, 16.0)
-    paint_loft(hu, origin, spacing, lungs, trunk.LUNG, 0.0)
-    organs = (trunk.mediastinum(build), trunk.abdomen(build), head.skull(build), trunk.airways(build))
-    skeleton = (bones, pelvis.pelvis_bones(build), spine.spine_bones(build), thorax.thorax_bones(build))
-    paint_shapes(hu, origin, spacing, np.concatenate([*organs, *skeleton, thorax.shoulder_girdle(build)]))
-    for side, _ in SIDES:
-        paint_shapes(hu, origin, spacing, limbs.femur_bones(build, side, bottom))
-    add_noise(hu, seed, NOISE_HU)
-    affine = np.diag([spacing, spacing, spacing, 1.0])
-    affine[:3, 3] = origin
-    return Volume(hu, affine)
-
-
-def _limb_rows(build: Build) -> tuple[F64, F64, F64]:
-    """Rows of skin, muscle and arm bones of the four limbs."""
-    skin, flesh, bones = [], [], []
-    for side, _ in SIDES:
-        arm = limbs.arm(build, side)
-        for outer, inner in (
-            limbs.arm_flesh(build, arm),
-            limbs.thigh_flesh(build, side, build.symphysis[2] - THIGH_MM),
-        ):
-            skin += outer
-            flesh += inner
-        bones.append(limbs.arm_bones(arm))
-    return tissue(skin, trunk.FAT), tissue(flesh, trunk.MUSCLE), np.concatenate(bones)
-
-
-def _box(rows: F64, outline: F64, bottom: float, spacing: float) -> tuple[F64, tuple[int, int, int]]:
-    """Origin and shape of a grid, symmetric about x = 0, that holds every shape from ``bottom`` up."""
-    torso_low, torso_high = outline[:, :2] - outline[:, 2:], outline[:, :2] + outline[:, 2:]
-    low = np.minimum(rows[:, 3:5].min(0), torso_low.min(0)) - MARGIN_MM
-    high = np.maximum(rows[:, 6:8].max(0), torso_high.max(0)) + MARGIN_MM
-    half = max(-low[0], high[0])
-    low_corner = np.array([-half, low[1], bottom])
-    extent = np.array([half, high[1], rows[:, 8].max() + MARGIN_MM]) - low_corner
-    counts = np.ceil(extent / spacing).astype(int) + 1
-    low_corner[0] = -0.5 * spacing * (counts[0] - 1)
-    return low_corner, (int(counts[0]), int(counts[1]), int(counts[2]))
+def paint(
+    build: Build, parts: list[Part], field: Field, origin: F64, spacing_mm: float,
+    hu: NDArray[np.int16], labels: NDArray[np.uint8],
+) -> None:  # fmt: skip
+    """Paints parts into ``hu`` and ``labels`` [X, Y, Z] whose first voxel is centred on ``origin``."""
+    painter.paint(parts, field, origin, spacing_mm, hu, labels, 256.0 * build.rng("grain").random(3))

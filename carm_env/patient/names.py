@@ -1,0 +1,87 @@
+"""Names of patients and of families of patients, as a user writes them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from carm_env.errors import CarmError
+from carm_env.patient.split import Split, split_of
+
+Kind = Literal["phantom", "warp", "ct"]
+_FORMS = "want 'phantom', 'phantom:SEED', 'warp:PATH', 'warp:SEED:PATH' or the path of a NIfTI file"
+_WARP = re.compile(r"warp:(?:(\d{1,19}):)?(.+)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Name:
+    """One patient (``seed`` given, or a CT) or a family to draw from (phantom or warp without a seed).
+
+    Attributes:
+        path: of the CT; empty for phantoms.
+    """
+
+    kind: Kind
+    seed: int | None = None
+    path: str = ""
+
+    @property
+    def is_family(self) -> bool:
+        return self.kind != "ct" and self.seed is None
+
+    def __str__(self) -> str:
+        return ":".join(
+            part
+            for part in (self.kind if self.kind != "ct" else "", "" if self.seed is None else str(self.seed), self.path)
+            if part
+        )
+
+    def member(self, seed: int) -> Name:
+        """The family's patient of a seed."""
+        return Name(self.kind, seed, self.path)
+
+    def absolute(self) -> Name:
+        """The same with an absolute path."""
+        return Name(self.kind, self.seed, str(Path(self.path).absolute()) if self.path else "")
+
+    @property
+    def split(self) -> Split:
+        """Where the patient belongs: warps with the CT that they are made from, a CT by its file's name."""
+        if self.kind == "phantom":
+            return split_of(str(self))
+        return split_of("ct:" + Path(self.path).name.removesuffix(".gz").removesuffix(".nii"))
+
+
+def parse_name(spec: str) -> Name:
+    """Reads a name.
+
+    Raises:
+        CarmError: it is malformed (whether a file exists is not looked at).
+    """
+    if spec == "phantom":
+        return Name("phantom")
+    if spec.startswith("phantom:"):
+        return Name("phantom", _seed(spec, spec[len("phantom:") :]))
+    if spec.startswith("warp:"):
+        match = _WARP.fullmatch(spec)
+        if match is None or re.match(r"phantom:|warp:|\d+:", match[2]):
+            raise CarmError(f"patient {spec[:80]!r} names no CT to warp; {_FORMS}")
+        return Name("warp", None if match[1] is None else _seed(spec, match[1]), match[2])
+    if not Path(spec).name:
+        raise CarmError(f"patient {spec[:80]!r} names nothing; {_FORMS}")
+    return Name("ct", None, spec)
+
+
+def draw_name(name: Name, pool: int, rng: np.random.Generator) -> Name:
+    """A member of a family of ``pool`` patients; a single patient is itself."""
+    return name.member(int(rng.integers(pool))) if name.is_family else name
+
+
+def _seed(spec: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) < 2**63):
+        raise CarmError(f"patient {spec[:80]!r}: seed {text[:40]!r} is not a whole number; want e.g. 'phantom:3'")
+    return int(text)
