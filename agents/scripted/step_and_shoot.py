@@ -26,7 +26,8 @@ class StepAndShoot(Scripted):
 
     Each stop costs one exposure of plane A. The next stop is the believed target if it is known to ``direct_sd_mm``
     along the table, else ``spacing_mm`` further towards it. Known to ``close_sd_mm``, the search ends: plane B swings
-    in and tells the depth, both planes verify, and arrival is declared or the pose corrected.
+    in and tells the depth, both planes verify, and arrival is declared or the pose corrected. Plane B swings in on the
+    way already, but once it touched something only after the search.
 
     Args:
         spacing_mm: distance between stops.
@@ -65,7 +66,8 @@ class StepAndShoot(Scripted):
             memory.stop_mm = view.position[:3]
         elif memory.fresh[0]:
             memory.stop_mm = self._next_stop(view, memory)
-        deploy = bool(memory.target.seen[Z]) and self.deploys(view, memory, memory.target.mm)
+        untouched = memory.contacts == 0
+        deploy = untouched and bool(memory.target.seen[Z]) and self.deploys(view, memory, memory.target.mm)
         look = self.arrived(view, memory.stop_mm)
         return Plan(memory.stop_mm, deploy, (look, False), self.field_mm, NORMAL if memory.lost else self.preset)
 
