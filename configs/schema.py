@@ -44,7 +44,8 @@ class RunConfig:
     """One call of `carm run`.
 
     Attributes:
-        patient: `phantom`, `phantom:SEED` or the path of a NIfTI CT.
+        patient: `phantom`, `phantom:SEED`, the path of a NIfTI CT, `warp:PATH` or `warp:SEED:PATH`.
+        cohort: `phantom-N`, `warp-N:PATH` or a JSON list to draw patients from; split: all, train, validation or test.
         seed: the episode; seeds: a range FIRST:END of episodes instead.
         out: folder of the run.
         executor: serial or processes; workers: number of processes.
@@ -56,6 +57,8 @@ class RunConfig:
     perception: dict[str, Any] = field(default_factory=dict)
     device: dict[str, Any] = field(default_factory=dict)
     patient: str = "phantom"
+    cohort: str | None = None
+    split: str = "all"
     renderer: str = "numba"
     exposure: ExposureConfig = field(default_factory=ExposureConfig)
     latency: LatencyConfig = field(default_factory=LatencyConfig)

@@ -13,7 +13,7 @@ from carm_env.errors import CarmError
 from configs.schema import RunConfig
 
 GROUPS = ("task", "policy", "perception", "device")
-PLAIN_TEXT = ("patient", "out", "compare")
+PLAIN_TEXT = ("patient", "cohort", "out", "compare")
 """Settings whose value is taken as it stands, whatever characters a path has."""
 
 

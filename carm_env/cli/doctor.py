@@ -33,7 +33,12 @@ def main(argv: list[str]) -> int:
     needed = [_package(name, "the core needs it: pip install carm") for name in CORE]
     needed += [_check("renderer numba", _render_air), _check("video", _encoder)]
     extras = [_package(name, why) for name, why in OPTIONAL.items()]
-    extras += [_check("CUDA", _cuda), _check("browser", _browser), _check("test CTs", _test_data)]
+    extras += [
+        _check("CUDA", _cuda),
+        _check("browser", _browser),
+        _check("patient cache", _patient_cache),
+        _check("test CTs", _test_data),
+    ]
     print(f"python {sys.version.split()[0]} on {len(os.sched_getaffinity(0))} cores")
     for heading, rows in (("needed", needed), ("optional", extras)):
         print(heading)
@@ -91,6 +96,14 @@ def _browser() -> str:
     if found is None:
         raise RuntimeError("no Chromium: the player's own test skips; the player opens in any browser")
     return Path(found).name
+
+
+def _patient_cache() -> str:
+    from carm_env.patient.cache import cache_bytes, cache_folder, used_bytes
+
+    if cache_bytes() == 0:
+        raise RuntimeError("CARM_CACHE_GB=0: phantoms are made anew every time")
+    return f"{used_bytes() / 2**30:.1f} of {cache_bytes() / 2**30:g} GB in {cache_folder()}"
 
 
 def _test_data() -> str:

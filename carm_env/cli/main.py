@@ -11,7 +11,7 @@ from carm_env.errors import CarmError
 COMMANDS = {
     "run": "drive the C-arm: one episode or several, with table, record, player and video",
     "replay": "a finished run again: --verify, --video or --html",
-    "patients": "look at CTs: `carm patients check PATH`",
+    "patients": "check a CT, list a cohort, write generated patients to files",
     "throughput": "steps and frames per second of every stage on this machine, as JSON",
     "doctor": "what works here and what is missing",
 }

@@ -1,17 +1,25 @@
-"""`carm patients`: looks at CTs."""
+"""`carm patients`: looks at CTs, lists cohorts, writes generated patients to files."""
 
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from math import isfinite, nan
+from typing import Any
 
 from carm_env.errors import CarmError
 
 HELP = """\
 carm patients check PATIENT [--target X,Y,Z] [--json]     what is there, and what a run would miss
+carm patients list COHORT [--split SPLIT] [--json]        its patients and their splits
+carm patients make NAME [--split SPLIT] --out FOLDER      writes CTs, labels and landmarks as files
 
-  PATIENT   phantom:SEED, or the path of a NIfTI CT (.nii, .nii.gz); landmarks come from NAME.landmarks.json beside it
+  PATIENT   phantom:SEED, the path of a NIfTI CT (.nii, .nii.gz; landmarks come from NAME.landmarks.json beside it), or
+            warp:SEED:PATH, a seeded variation of that CT
+  COHORT    phantom-N, warp-N:PATH, or a JSON list; NAME is a cohort or one patient
+  SPLIT     all, train, validation or test: by a hash of the patient
   --target  a target in patient LPS mm, where the CT has none
 """
 MARKS = {"ok": "ok  ", "warning": "note", "missing": "MISS"}
@@ -21,9 +29,51 @@ def main(argv: list[str]) -> int:
     if not argv or "-h" in argv or "--help" in argv:
         print(HELP)
         return 0
-    if argv[0] != "check":
-        raise CarmError(f"unknown command `carm patients {argv[0]}`; there is: carm patients check PATIENT")
-    return check(argv[1:])
+    commands = {"check": check, "list": list_patients, "make": make}
+    if argv[0] not in commands:
+        raise CarmError(f"unknown command `carm patients {argv[0]}`; there are: check, list, make")
+    return commands[argv[0]](argv[1:])
+
+
+def list_patients(argv: list[str]) -> int:
+    """Prints a cohort: a line a patient, or the JSON that ``cohort=FILE.json`` reads."""
+    from carm_env.patient.cohort import as_record, load_cohort
+
+    as_json = "--json" in argv
+    options, rest = _options([a for a in argv if a != "--json"], ("--split",))
+    cohort = load_cohort(_one(rest, "list", "a cohort, e.g. phantom-1000"))
+    chosen = cohort.select(options.get("--split", "all"))
+    record = as_record(cohort, chosen)
+    if as_json:
+        print(json.dumps(record, indent=1))
+        return 0
+    for entry in record["patients"]:
+        print(f"{entry['split']:<10}  {entry['name']}")
+    print(f"{len(chosen)} patients; the cohort has " + ", ".join(f"{n} {s}" for s, n in cohort.counts().items()))
+    return 0
+
+
+def make(argv: list[str]) -> int:
+    """Writes patients to a folder; what is already there is left as it is, so that a stopped call can go on."""
+    from pathlib import Path
+
+    from carm_env.patient.cohort import is_cohort, load_cohort
+    from carm_env.patient.export import write_patient
+    from carm_env.patient.load import load_patient
+    from carm_env.patient.names import parse_name
+
+    options, rest = _options(argv, ("--split", "--out"))
+    name = _one(rest, "make", "a cohort or a patient, e.g. phantom-10 or phantom:3")
+    if "--out" not in options:
+        raise CarmError("carm patients make needs a folder; want --out FOLDER")
+    chosen = load_cohort(name).select(options.get("--split", "all")) if is_cohort(name) else (parse_name(name),)
+    folder = Path(options["--out"])
+    for patient in _with_progress(chosen):
+        stem = "-".join(p for p in (patient.kind, str(patient.seed), Path(patient.path).name.split(".")[0]) if p)
+        if not (folder / f"{stem}.nii.gz").exists():
+            write_patient(load_patient(str(patient)), folder, stem)
+    print(f"{len(chosen)} patients in {folder}")
+    return 0
 
 
 def check(argv: list[str]) -> int:
@@ -57,3 +107,32 @@ def _point(text: str) -> tuple[float, float, float]:
     if not all(map(isfinite, (x, y, z))):
         raise CarmError(f"--target {text!r} is not a point; want X,Y,Z in LPS mm")
     return x, y, z
+
+
+def _options(argv: list[str], known: tuple[str, ...]) -> tuple[dict[str, str], list[str]]:
+    """``--name value`` pairs, and the rest."""
+    options, rest, words = {}, [], iter(argv)
+    for word in words:
+        if word in known:
+            value = next(words, None)
+            if value is None:
+                raise CarmError(f"{word} needs a value")
+            options[word] = value
+        elif word.startswith("-"):
+            raise CarmError(f"unknown option {word!r}; options: {', '.join(known)}")
+        else:
+            rest.append(word)
+    return options, rest
+
+
+def _one(rest: list[str], command: str, wanted: str) -> str:
+    if len(rest) != 1:
+        raise CarmError(f"carm patients {command} takes one name, got {len(rest)}; want {wanted}")
+    return rest[0]
+
+
+def _with_progress(items: Sequence[Any]) -> Iterable[Any]:
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(items, "patients", console=Console(stderr=True), disable=len(items) < 2 or not sys.stderr.isatty())

@@ -20,7 +20,8 @@ carm run [KEY=VALUE ...]     drive the C-arm over a patient
   carm run seeds=0:20 policy=oracle compare=runs/many out=runs/oracle    and paired differences
   carm run -m policy=continuous,step_and_shoot out=runs/both             one run for each value
 
-  patient     phantom | phantom:SEED | PATH of a NIfTI CT (NAME.landmarks.json beside it gives the targets)
+  patient     phantom | phantom:SEED | PATH of a NIfTI CT (NAME.landmarks.json beside it gives the targets) | warp:PATH
+  cohort      phantom-N | warp-N:PATH | a JSON list, instead of patient; split=train, validation or test
   policy      {policies}
   perception  {perceptions}
   device      {devices}

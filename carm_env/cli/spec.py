@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Sequence
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -15,7 +15,9 @@ from carm_env import ENV_IDS
 from carm_env.episode.manifest import build_manifest, ct_hashes
 from carm_env.errors import CarmError
 from carm_env.machine.presets import DevicePreset, device
+from carm_env.patient.cohort import absolute, load_cohort
 from carm_env.patient.load import load_patient
+from carm_env.patient.names import Name, parse_name
 from carm_env.sim.config import SimConfig
 from carm_env.sim.episode_setup import set_up
 from configs.schema import RunConfig
@@ -30,12 +32,13 @@ def run_spec(config: RunConfig) -> RunSpec:
     device_name, device_overrides = _named(config.device, "device")
     perception, perception_args = _named(config.perception, "perception")
     policy, policy_args = _named(config.policy, "policy")
-    is_phantom = config.patient == "phantom" or config.patient.startswith("phantom:")
     target = config.task.target_mm
     if target is not None and not all(map(isfinite, target)):
         raise CarmError(f"task.target_mm={target} is not finite; want x, y, z in LPS mm")
     env_kwargs = {
-        "patient": config.patient if is_phantom else str(Path(config.patient).absolute()),
+        "patient": str(parse_name(config.patient).absolute()),
+        "cohort": None if config.cohort is None else absolute(config.cohort),
+        "split": config.split,
         "device": device_name,
         "device_overrides": device_overrides,
         "renderer": config.renderer,
@@ -55,9 +58,18 @@ def describe(config: dict[str, Any], spec: RunSpec, seeds: Sequence[int]) -> dic
     env_spec = copy.deepcopy(gymnasium.spec(spec.env_id))
     env_spec.kwargs.update(spec.env_kwargs)
     env_spec.max_episode_steps = spec.max_steps
-    patient = spec.env_kwargs["patient"]
-    cts = {"phantom": "generated"} if patient == "phantom" else ct_hashes([load_patient(patient)])
-    return build_manifest(config, env_spec.to_json(), seeds, cts, spec.env_kwargs["renderer"])
+    return build_manifest(config, env_spec.to_json(), seeds, _inputs(spec), spec.env_kwargs["renderer"])
+
+
+def _inputs(spec: RunSpec) -> dict[str, str]:
+    """What decides the voxels: hashes of CTs, or the generator or list that patients are drawn from."""
+    cohort, name = spec.env_kwargs["cohort"], parse_name(spec.env_kwargs["patient"])
+    if cohort is not None:
+        members = "\n".join(map(str, load_cohort(cohort).select(spec.env_kwargs["split"])))
+        return {f"cohort {cohort}": hashlib.blake2b(members.encode(), digest_size=16).hexdigest()}
+    if name == Name("phantom"):
+        return {"phantom": "generated"}
+    return ct_hashes([load_patient(name.path if name.is_family else str(name))])
 
 
 def simulator_settings(spec: RunSpec) -> tuple[SimConfig, DevicePreset]:

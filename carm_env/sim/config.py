@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from carm_env.errors import CarmError
+from carm_env.patient.cohort import ALL, check_split
 
 DT_S = 2.0 / 15.0
 """Length of a control step; 7.5 pulses/s is one exposure a step."""
@@ -20,7 +21,9 @@ class SimConfig:
 
     Attributes:
         task: one of ``TASKS``.
-        patient: ``phantom`` (one drawn per episode), ``phantom:SEED``, or the path of a NIfTI CT.
+        patient: ``phantom`` or ``warp:PATH`` (one drawn per episode), ``phantom:SEED``, ``warp:SEED:PATH``, or the path
+            of a NIfTI CT.
+        cohort: a list of patients to draw from instead (see ``patient.cohort``); split: the part of it to draw from.
         device: name of a device preset; ``device_overrides`` replaces single values of it.
         renderer: name of a renderer.
         perception: name of a localiser; ``perception_args`` are its keyword arguments.
@@ -29,12 +32,14 @@ class SimConfig:
         estimate_latency_s: episode time that a step with an estimate costs.
         policy_latency_s: episode time that every decision costs.
         target_mm: target in patient LPS mm instead of the task's own.
-        phantom_pool: number of phantoms that ``patient=phantom`` draws from.
+        pool: number of patients that ``phantom`` and ``warp:PATH`` draw from.
         image_pixels: side of the square frames.
     """
 
     task: str = "pelvis_to_head"
     patient: str = "phantom"
+    cohort: str | None = None
+    split: str = "all"
     device: str = "artis_biplane"
     device_overrides: Mapping[str, Any] = field(default_factory=dict)
     renderer: str = "numba"
@@ -45,7 +50,7 @@ class SimConfig:
     estimate_latency_s: float = 0.1
     policy_latency_s: float = 0.0
     target_mm: tuple[float, float, float] | None = None
-    phantom_pool: int = 1000
+    pool: int = 1000
     image_pixels: int = 128
 
     def __post_init__(self) -> None:
@@ -58,8 +63,13 @@ class SimConfig:
                 raise CarmError(f"{name}={getattr(self, name)} is out of range; want 0 to 60 s")
         if not 16 <= self.image_pixels <= 1024:
             raise CarmError(f"image_pixels={self.image_pixels} is out of range; want 16 to 1024")
-        if not 1 <= self.phantom_pool <= 2**31:
-            raise CarmError(f"phantom_pool={self.phantom_pool} is out of range; want at least 1")
+        if not 1 <= self.pool <= 2**31:
+            raise CarmError(f"pool={self.pool} is out of range; want at least 1")
+        check_split(self.split)
+        if self.cohort is None and self.split != ALL:
+            raise CarmError(f"split={self.split} needs a cohort; want e.g. cohort=phantom-1000")
+        if self.cohort is not None and self.patient != "phantom":
+            raise CarmError(f"patient={self.patient} and cohort={self.cohort} both name patients; want one of them")
         if self.target_mm is not None and len(self.target_mm) != 3:
             raise CarmError(f"target_mm={self.target_mm!r} has {len(self.target_mm)} numbers; want x, y, z in LPS mm")
 

@@ -12,8 +12,10 @@ from carm_env.errors import CarmError
 from carm_env.geometry import Capsules, Rigid
 from carm_env.machine.presets import DevicePreset
 from carm_env.patient.body import Anchors, anchors, body_hull
+from carm_env.patient.cohort import load_cohort
 from carm_env.patient.load import load_patient
 from carm_env.patient.model import LANDMARKS, Patient
+from carm_env.patient.names import draw_name, parse_name
 from carm_env.sim import nominal
 from carm_env.sim.config import SimConfig
 from carm_env.sim.streams import stream
@@ -101,9 +103,11 @@ def set_up(config: SimConfig, device: DevicePreset, seed: int) -> EpisodeSetup:
 
 
 def _patient_spec(config: SimConfig, seed: int) -> str:
-    if config.patient != "phantom":
-        return config.patient
-    return f"phantom:{stream(seed, 'patient').integers(config.phantom_pool)}"
+    rng = stream(seed, "patient")
+    if config.cohort is not None:
+        patients = load_cohort(config.cohort).select(config.split)
+        return str(patients[int(rng.integers(len(patients)))])
+    return str(draw_name(parse_name(config.patient), config.pool, rng))
 
 
 def _vertex(patient: Patient, body: Anchors) -> tuple[float, str]:
@@ -125,9 +129,7 @@ def _placement(anchor: F64, offset_mm: F64, yaw_deg: float) -> Rigid:
     return Rigid.yaw(yaw_deg, lying - turn.points(anchor[None])[0])
 
 
-def _goal(
-    config: SimConfig, device: DevicePreset, patient: Patient, to_table: Rigid, seed: int
-) -> tuple[F64, int]:
+def _goal(config: SimConfig, device: DevicePreset, patient: Patient, to_table: Rigid, seed: int) -> tuple[F64, int]:
     """The target in patient LPS mm and the index of its landmark (-1 for another point)."""
     where = patient.meta.get("source", patient.id)
     if config.target_mm is not None:

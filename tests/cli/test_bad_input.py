@@ -238,6 +238,25 @@ def test_other_peoples_code(override, words, tmp_path, capsys, monkeypatch):
     check_refusal([override, "patient=phantom:0", f"out={tmp_path / 'out'}"], words, tmp_path, capsys, begun=True)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["patient=warp:nowhere.nii.gz"], "nowhere.nii.gz"),
+        (["patient=warp:"], "names no CT to warp"),
+        (["cohort=phantom-0"], "want 1 to"),
+        (["cohort=nowhere.json"], "nowhere.json"),
+        (["cohort=phantoms"], "phantom-N"),
+        (["cohort=phantom-10", "split=tests"], "split='tests'"),
+        (["split=test"], "needs a cohort"),
+        (["cohort=phantom-10", "patient=phantom:1"], "both name patients"),
+        (["cohort=phantom-1", "split=validation"], "no patient in split"),
+    ],
+)
+def test_bad_patients_and_cohorts(overrides, words, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    check_refusal([*overrides, f"out={tmp_path / 'out'}"], words, tmp_path, capsys)
+
+
 SIDECARS = [
     ("{", "not valid JSON"),
     ("[]", "holds a JSON list"),
@@ -269,6 +288,16 @@ def test_bad_landmark_files(text, words, tmp_path, capsys):
         (["throughput", "out=/proc/x.json", "rounds=1"], "/proc/x.json cannot be written"),
         (["throughput", "patient=nowhere.nii"], "nowhere.nii"),
         (["patients", "check", "phantom:0", "--target", "1,2,nan"], "1,2,nan"),
+        (["patients", "check", "warp:nowhere.nii"], "is a family"),
+        (["patients", "check", "warp:3:nowhere.nii"], "nowhere.nii"),
+        (["patients", "list"], "takes one name"),
+        (["patients", "list", "phantoms"], "phantom-N"),
+        (["patients", "list", "phantom-9", "--split", "tests"], "tests"),
+        (["patients", "list", "phantom-9", "--spilt", "test"], "--spilt"),
+        (["patients", "list", "phantom-9", "--split"], "--split needs a value"),
+        (["patients", "make", "phantom-9"], "--out FOLDER"),
+        (["patients", "make", "phantom:x", "--out", "made"], "not a whole number"),
+        (["patients", "make", "phantom", "--out", "made"], "is a family"),
     ],
 )
 def test_other_commands(argv, words, capsys, tmp_path, monkeypatch):
