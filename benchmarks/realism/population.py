@@ -1,0 +1,88 @@
+"""Many phantoms: do all of them get made, do their landmarks lie where they should, how long does one take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from carm_env.patient.anatomy.labels import LABELS
+from carm_env.patient.anatomy.painter import paint_packed
+from carm_env.patient.anatomy.part import pack
+from carm_env.patient.model import LANDMARKS
+from carm_env.patient.phantom import Body, draw_body, make_phantom, voxelised
+
+HOME = {
+    "T1": "vertebra_T1", "T12": "vertebra_T12", "L5": "vertebra_L5", "C2": "vertebra_C2",
+    "pubic_symphysis": "pubic_symphysis", "carina": "airway", "sella": "pituitary",
+    **{f"{s}_{a}": f"{s}_{b}" for s in ("right", "left") for a, b in {
+        "humeral_head": "humerus", "elbow": "humerus", "wrist": "hand", "scapula": "scapula", "iliac_crest": "hip",
+        "femoral_head": "femur", "eye_lens": "eye_lens"}.items()},
+}  # fmt: skip
+"""The organ in which each landmark or target lies."""
+REPLACED = ("right_femoral_head", "left_femoral_head")
+"""Landmarks where a joint prosthesis may stand instead of bone."""
+_NAMES = list(LABELS)
+_STEP_MM = 1.0
+
+
+def misplaced(body: Body) -> list[str]:
+    """Points of a phantom that do not lie in their organ, as the painter would label them; empty if all do.
+
+    Domes must have lung 8 mm above and none 8 mm below; ``skull`` must lie in the brain.
+    """
+    packed = pack(body.parts, body.field, _STEP_MM, np.zeros(3))
+
+    def organ(point: np.ndarray) -> str:
+        hu, labels = np.full((1, 1, 1), -1000, np.int16), np.zeros((1, 1, 1), np.uint8)
+        paint_packed(packed, body.field, point, _STEP_MM, hu, labels)
+        return _NAMES[labels[0, 0, 0]]
+
+    points = body.points()
+    wrong = []
+    for name, home in HOME.items():
+        found = organ(points[name])
+        if found != home and not (name in REPLACED and found == "device"):
+            wrong.append(f"{name} lies in {found}")
+    for side in ("right", "left"):
+        dome = points[f"{side}_hemidiaphragm"]
+        above, under = organ(dome + np.array([0.0, 0.0, 8.0])), organ(dome - np.array([0.0, 0.0, 8.0]))
+        if above not in (f"{side}_lung", "lung_vessel") or under in (f"{side}_lung", "background"):
+            wrong.append(f"{side}_hemidiaphragm lies between {above} and {under}")
+    if (found := organ(points["skull"])) not in ("brain", "ventricle"):
+        wrong.append(f"skull lies in {found}")
+    return wrong
+
+
+def survey(seeds: Sequence[int], spacing_mm: float) -> dict[str, Any]:
+    """Makes every phantom at ``spacing_mm``; failures, misplaced points, times, and heights of landmarks against T1."""
+    make_phantom(0, 8.0)
+    failures: dict[str, str] = {}
+    wrong: dict[str, list[str]] = {}
+    times: list[float] = []
+    heights: dict[str, list[float]] = {name: [] for name in LANDMARKS}
+    for seed in seeds:
+        try:
+            started = time.perf_counter()
+            body = draw_body(seed)
+            patient = voxelised(body, spacing_mm)
+            times.append(time.perf_counter() - started)
+            if found := misplaced(body):
+                wrong[str(seed)] = found
+        except Exception as error:
+            failures[str(seed)] = f"{type(error).__name__}: {error}"
+            continue
+        for name in LANDMARKS:
+            heights[name].append(float(patient.landmarks[name][2] - patient.landmarks["T1"][2]))
+    return {
+        "phantoms": len(seeds),
+        "spacing_mm": spacing_mm,
+        "failures": failures,
+        "misplaced": wrong,
+        "seconds_mean": round(float(np.mean(times)), 2),
+        "seconds_p95": round(float(np.percentile(times, 95)), 2),
+        "seconds_max": round(float(np.max(times)), 2),
+        "above_t1_mm": {name: [round(float(np.mean(v)), 1), round(float(np.std(v)), 1)] for name, v in heights.items()},
+    }
