@@ -74,11 +74,10 @@ def _region(region: str, real: list[Patient], phantoms: list[Patient]) -> dict[s
     fake = [v for v in made if v is not None]
     true = [v for v in seen if v is not None]
     half = len(fake) // 2
-    splits = [
-        (np.concatenate(true[:1]), np.concatenate(true[1:])),
-        (np.concatenate(true[1:]), np.concatenate(true[:1])),
-    ]
-    if len(true) == 1:
+    if len(true) > 1:
+        splits = [(np.concatenate(true[:1]), np.concatenate(true[1:]))]
+        splits.append(splits[0][::-1])
+    else:
         middle = len(true[0]) // 2
         splits = [(true[0][:middle], true[0][middle:])]
     areas = []

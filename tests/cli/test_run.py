@@ -56,7 +56,7 @@ def test_the_summary_has_every_field(demo, six):
     for summary in (one, many):
         assert set(summary) >= SUMMARY
     assert isinstance(one["success"], bool) and one["success"]
-    assert one["patient"] == "phantom-0-v1" and one["seed"] == 0 and one["exposures"] > 3
+    assert one["patient"] == "phantom-0-v2" and one["seed"] == 0 and one["exposures"] > 3
     assert 0 < one["kap_search_gycm2"] < one["kap_gycm2"]
     assert many["seed"] == list(range(6)) and sum(many["outcome"].values()) == many["episodes"] == 6
     assert many["success_interval"][0] <= many["success"] <= many["success_interval"][1]

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from carm_env.patient.anatomy.device_sites import FOAM_HU, Site
 from carm_env.patient.anatomy.part import Part, tissue
-from carm_env.patient.anatomy.shapes import Shape, plate
+from carm_env.patient.anatomy.shapes import Shape, capsule, plate
 
 F64 = NDArray[np.float64]
 _AIR = ("background",)
 _LOW, _HIGH = -1200.0, 900.0
 """z of the table's ends, beyond any grid."""
+_STRIPS = 9
 
 
 def table(site: Site, rng: np.random.Generator) -> list[Part]:
@@ -39,15 +40,18 @@ def _part(shapes: list[Shape], hu: float) -> Part:
 
 
 def _board(half: float, y: float, hollow: float, thick: float) -> list[Shape]:
-    """A board of half thickness ``thick`` through the whole z range; its sides rise by ``hollow`` mm."""
-    x = np.linspace(-half, half, 9 if hollow > 0.0 else 2)
-    rise = y - hollow * (x / half) ** 2
-    corners = [(x[i], rise[i], x[i + 1], rise[i + 1]) for i in range(len(x) - 1)]
-    return [
-        plate([a, p, z0], [b, q, z1], [a, p, z1] if z1 > z0 else [b, q, z0], thick)
-        for a, p, b, q in corners
-        for z0, z1 in ((_LOW, _HIGH), (_HIGH, _LOW))
-    ]
+    """A board of half thickness ``thick`` through the whole z range; its sides rise by ``hollow`` mm.
+
+    Flat rods side by side, each half as wide again as their distance on either side: their union is even to 6 %.
+    """
+    pitch = 2.0 * half / (_STRIPS + 1)
+    shapes = []
+    for x in pitch * (np.arange(_STRIPS) - 0.5 * (_STRIPS - 1)):
+        level, slope = y - hollow * (x / half) ** 2, -2.0 * hollow * x / half**2
+        normal = [-slope, 1.0, 0.0]
+        wide = 1.5 * pitch
+        shapes.append(capsule([x, level, _LOW], [x, level, _HIGH], wide, None, normal, wide / thick))
+    return shapes
 
 
 def headrest(site: Site, rng: np.random.Generator) -> list[Part]:

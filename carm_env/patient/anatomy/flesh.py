@@ -129,4 +129,6 @@ def _cavity(build: Build, outline: Outline) -> Part:
     shape = flesh_muscles.cavity(build, outline)
     lean = np.clip((25.0 - build.person.bmi) / 8.0, 0.0, 1.0) * (0.5 if male else 1.0)
     grain = Grain(30.0, 2.2, FRACTAL)
-    return tissue("peritoneum", [shape, domes.surface(build).keep()], -82.0 + 45.0 * float(lean), grain=grain)
+    return tissue(
+        "peritoneum", [shape, domes.surface(build).keep()], -82.0 + 45.0 * float(lean), grain=grain, coarse=True
+    )

@@ -20,6 +20,8 @@ ANGLES = np.linspace(0.0, 2.0 * np.pi, TURNS, endpoint=False)
 _C, _S = np.cos(ANGLES), np.sin(ANGLES)
 _FRONT, _BACK, _SIDE = np.clip(-_S, 0.0, 1.0) ** 1.5, np.clip(_S, 0.0, 1.0) ** 1.5, np.abs(_C) ** 1.5
 
+ROUNDED_MM = 48.0
+"""Height over which the trunk's lower end closes between the thighs, so that it leaves no step on them."""
 _FITTED, _REST_KG = 1.06, 3.6
 """Painted mass against the sum of the sections, and the rest: hands, neck, bone (fitted over 14 phantoms)."""
 
@@ -78,16 +80,7 @@ class Outline:
 
 @lru_cache(4)
 def draw_outline(build: Build) -> Outline:
-    """The outline whose mass, with all that it does not hold, is the person's weight; remembers the last build's."""
-    if not (_last and _last[0][0] is build):
-        _last[:] = [(build, _fitted(build))]
-    return _last[0][1]
-
-
-_last: list[tuple[Build, Outline]] = []
-
-
-def _fitted(build: Build) -> Outline:
+    """The outline whose mass, with all that it does not hold, is the person's weight; the last ones are remembered."""
     low, high = 0.05, 4.0
     for _ in range(10):
         fat = float(np.sqrt(low * high))
@@ -137,7 +130,9 @@ def _at_fat(build: Build, fat: float) -> Outline:
     table = max(float(top[chest].max()) + 12.0, float((centre[:, 1:] + muscle * _S).max()) + 8.0)
     room = (table - centre[:, 1:]) / np.maximum(_S, 1e-3)
     flat = np.where(_S > 0.05, np.maximum(np.minimum(skin, room), muscle + 3.0), skin)
-    return Outline(z, centre, muscle, flat, excess, fat, girth)
+    rounded = np.clip((z - z[0]) / ROUNDED_MM, 0.0, 1.0)
+    close = (0.1 + 0.9 * np.sqrt(rounded * (2.0 - rounded)))[:, None]
+    return Outline(z, centre, muscle * close, flat * close, excess, fat, girth)
 
 
 def _excess(build: Build, fat: float) -> float:

@@ -346,13 +346,16 @@ def _sample(px, py, pz, s, table, bent, column, warp_z, warp_step):
 def _raster(scratch, at, end, low, high, s, origin, spacing, table, bent, warp, warp_low, warp_step, column):
     """Combines a shape's distances over the voxels ``low``..``high`` with those in ``scratch`` (box ``at``..``end``).
 
-    Away from the surface it strides as far as the distance allows and interpolates between.
+    A rod along z is the same at every height. Away from the surface it strides as far as the distance allows and
+    interpolates between.
     """
     ny, nz = end[1] - at[1], end[2] - at[2]
     operation, blend = int(s[1]), s[2]
     z_low, z_high = origin[2] + spacing * low[2], origin[2] + spacing * high[2]
     node_low = min(max(int((z_low - warp_low[2]) / warp_step), 0), warp.shape[2] - 2)
     node_high = min(max(int((z_high - warp_low[2]) / warp_step) + 1, node_low + 1), warp.shape[2] - 1)
+    steady = not bent and int(s[0]) == 0 and s[9] == s[12] and s[10] == s[13] and s[15] == s[16]
+    steady = steady and min(s[11], s[14]) < z_low and max(s[11], s[14]) > z_high
     for i in range(low[0], high[0]):
         px = origin[0] + spacing * i
         for j in range(low[1], high[1]):
@@ -360,6 +363,11 @@ def _raster(scratch, at, end, low, high, s, origin, spacing, table, bent, warp, 
             if bent:
                 _bend_column(px, py, node_low, node_high, warp, warp_low, warp_step, column)
             line = ((i - at[0]) * ny + j - at[1]) * nz - at[2]
+            if steady:
+                e = _distance(px, py, z_low, s, table)
+                for m in range(low[2], high[2]):
+                    scratch[line + m] = _combine(scratch[line + m], e, operation, blend)
+                continue
             m = low[2]
             near = _sample(px, py, z_low, s, table, bent, column, warp_low[2], warp_step)
             scratch[line + m] = _combine(scratch[line + m], near, operation, blend)

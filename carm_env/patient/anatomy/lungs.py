@@ -107,11 +107,13 @@ def parts(plan: Plan, pair: tuple[Lung, Lung]) -> list[Part]:
     ground = domes.surface(build).cut()
     grain = Grain(sd, cell, FRACTAL)
     for lung in pair:
-        out.append(tissue(lung.label, [lung.body(), ground], air, grain=grain))
+        out.append(tissue(lung.label, [lung.body(), ground], air, grain=grain, coarse=True))
         wave = rng.normal(0.0, 4.0, (2, _LEVELS))
         for step, share in enumerate((0.36, 0.68)):
             layer = lung.behind(share, 0.12, wave[step])
-            out.append(tissue(lung.label, [layer], air + (step + 1) * steep, grain=grain, over=(lung.label,)))
+            out.append(
+                tissue(lung.label, [layer], air + (step + 1) * steep, grain=grain, over=(lung.label,), coarse=True)
+            )
         out += _diseases(plan, lung)
     return out
 

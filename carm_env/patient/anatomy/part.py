@@ -63,10 +63,11 @@ def tissue(
     grain: Grain = NO_GRAIN,
     over: Iterable[str] | None = None,
     rigid: bool = False,
+    coarse: bool = False,
 ) -> Part:
     """A part of one material."""
     allowed = None if over is None else frozenset(over)
-    return Part(label, tuple(shapes), hu, inset_mm=inset_mm, grain=grain, over=allowed, rigid=rigid)
+    return Part(label, tuple(shapes), hu, inset_mm=inset_mm, grain=grain, over=allowed, rigid=rigid, coarse=coarse)
 
 
 def bone(

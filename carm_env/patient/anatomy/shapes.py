@@ -70,10 +70,10 @@ def capsule(
     """
     a, b = np.asarray(a, float), np.asarray(b, float)
     radius_b = radius if radius_b is None else radius_b
-    most = max(radius, radius_b)
     axis = unit([0.0, 0.0, 1.0] if flat is None else flat)
+    reach = max(radius, radius_b) * np.sqrt(1.0 - axis**2 * (1.0 - 1.0 / flatness**2))
     numbers = [*a, *b, radius, radius_b, *axis, flatness]
-    return Shape(_row(kernels.CAPSULE, np.minimum(a, b) - most, np.maximum(a, b) + most, numbers))
+    return Shape(_row(kernels.CAPSULE, np.minimum(a, b) - reach, np.maximum(a, b) + reach, numbers))
 
 
 def chain(
