@@ -49,7 +49,7 @@ def misplaced(body: Body) -> list[str]:
     for side in ("right", "left"):
         dome = points[f"{side}_hemidiaphragm"]
         above, under = organ(dome + np.array([0.0, 0.0, 8.0])), organ(dome - np.array([0.0, 0.0, 8.0]))
-        if above not in (f"{side}_lung", "lung_vessel") or under in (f"{side}_lung", "background"):
+        if above not in (f"{side}_lung", "lung_vessel", "airway") or under in (f"{side}_lung", "background"):
             wrong.append(f"{side}_hemidiaphragm lies between {above} and {under}")
     if (found := organ(points["skull"])) not in ("brain", "ventricle"):
         wrong.append(f"skull lies in {found}")

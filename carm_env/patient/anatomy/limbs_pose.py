@@ -87,21 +87,15 @@ class _Limb:
 
 
 def _raised(a: _Limb) -> Arm:
-    """Elbows beside the head, forearms over it or, less often, straight up."""
+    """Elbows beside the head and before it, forearms over it."""
     side, u, (upper, fore, hand) = a.side, a.u, a.lengths
     free = _clear_of_head(a.build)
-    to_elbow = [side * (0.3 + 0.16 * u[0]), -0.34 + 0.2 * u[1], 0.86]
+    to_elbow = [side * (0.04 + 0.1 * u[0]), -0.55 + 0.14 * u[1], 0.82]
     elbow = a.top + upper * _reach(a.top, upper, to_elbow, free, a.thick[0])
     free = _clear_of(free, a.others, a.thick)
-    if u[2] > -0.6:
-        to_wrist, to_tip = (
-            [-side * (0.8 + 0.1 * u[3]), 0.12, 0.36 + 0.12 * u[4]],
-            [-side * 0.8, 0.15, 0.15 + 0.3 * u[5]],
-        )
-        thumb = [side * 0.3, 0.6, 0.3]
-    else:
-        to_wrist, to_tip = [side * 0.06 * u[3], 0.05 + 0.12 * u[4], 1.0], [-side * 0.1, 0.15, 1.0]
-        thumb = [side, 0.5, 0.0]
+    to_wrist = [-side * (0.75 + 0.15 * u[3]), 0.12, 0.4 + 0.16 * u[4]]
+    to_tip = [-side * 0.8, 0.15 + 0.1 * u[2], 0.15 + 0.3 * u[5]]
+    thumb = [side * 0.3, 0.6, 0.3]
     wrist = elbow + fore * _reach(elbow, fore, to_wrist, free, a.thick[1])
     fingers = wrist + hand * _reach(wrist, hand, to_tip, free, 16.0)
     return _turned(side, a.top, elbow, wrist, fingers, thumb)

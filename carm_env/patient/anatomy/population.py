@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
 Sex = Literal["F", "M"]
 HEIGHT_MM = {"M": (1753.0, 76.0), "F": (1613.0, 71.0)}
@@ -13,7 +14,8 @@ HEIGHT_MM = {"M": (1753.0, 76.0), "F": (1613.0, 71.0)}
 Statistics 3(46)); the deviations from the spread of its percentiles."""
 BMI = {"M": (28.6, 0.20), "F": (28.4, 0.25)}
 """Median and logarithmic standard deviation of the body mass index, same source."""
-BMI_RANGE = (17.0, 48.0)
+BMI_RANGE = (17.0, 40.0)
+"""The distribution is cut here: above it the lateral plane seldom fits beside the shoulders."""
 
 
 @dataclass(frozen=True)
@@ -38,5 +40,7 @@ def draw_person(rng: np.random.Generator) -> Person:
     mean, sd = HEIGHT_MM[sex]
     height = float(np.clip(rng.normal(mean + 12.0 - 0.8 * max(0.0, age - 40.0), sd), 1400.0, 2050.0))
     median, spread = BMI[sex]
-    bmi = median * (1.0 - 0.004 * max(0.0, age - 70.0)) * np.exp(spread * rng.standard_normal())
-    return Person(sex, age, height, float(np.clip(bmi, *BMI_RANGE)))
+    median *= 1.0 - 0.004 * max(0.0, age - 70.0)
+    low, high = (ndtr(np.log(limit / median) / spread) for limit in BMI_RANGE)
+    bmi = median * np.exp(spread * ndtri(low + (high - low) * rng.random()))
+    return Person(sex, age, height, float(bmi))
