@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from carm_env.patient.anatomy import kernels
+from carm_env.patient.anatomy import distances, kernels
 from carm_env.patient.anatomy.field import Field
 from carm_env.patient.anatomy.labels import LABELS
 from carm_env.patient.anatomy.shapes import F64, MARGIN_MM, Shape
@@ -139,4 +139,4 @@ def pack(parts: Sequence[Part], field: Field, spacing_mm: float, grain_offset_mm
     )
 
 
-_TABLE_AT = {kernels.LOFT: 20, kernels.BALLOON: 18, kernels.SURFACE: 13}
+_TABLE_AT = {distances.LOFT: 20, distances.BALLOON: 18, distances.SURFACE: 13}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from carm_env.patient.anatomy import kernels
+from carm_env.patient.anatomy import distances, kernels
 
 F64 = NDArray[np.float64]
 MARGIN_MM = 6.0
@@ -73,7 +73,7 @@ def capsule(
     axis = unit([0.0, 0.0, 1.0] if flat is None else flat)
     reach = max(radius, radius_b) * np.sqrt(1.0 - axis**2 * (1.0 - 1.0 / flatness**2))
     numbers = [*a, *b, radius, radius_b, *axis, flatness]
-    return Shape(_row(kernels.CAPSULE, np.minimum(a, b) - reach, np.maximum(a, b) + reach, numbers))
+    return Shape(_row(distances.CAPSULE, np.minimum(a, b) - reach, np.maximum(a, b) + reach, numbers))
 
 
 def chain(
@@ -108,7 +108,7 @@ def plate(a: ArrayLike, b: ArrayLike, c: ArrayLike, radius: ArrayLike) -> Shape:
     r = np.broadcast_to(np.asarray(radius, float), (3,))
     normal = np.cross(p[1] - p[0], p[2] - p[0])
     normal /= max(float(np.linalg.norm(normal)), 1e-9)
-    return Shape(_row(kernels.TRIANGLE, p.min(0) - r.max(), p.max(0) + r.max(), [*p.ravel(), *r, *normal]))
+    return Shape(_row(distances.TRIANGLE, p.min(0) - r.max(), p.max(0) + r.max(), [*p.ravel(), *r, *normal]))
 
 
 def sheet(points: ArrayLike, triangles: ArrayLike, radius: ArrayLike) -> list[Shape]:
@@ -131,7 +131,7 @@ def ellipsoid(centre: ArrayLike, semi: ArrayLike, rotation: ArrayLike | None = N
     else:
         reach = np.sqrt((turn[:, 0] * semi[0]) ** 2 + (turn[:, 1] * semi[1]) ** 2) + np.abs(turn[:, 2]) * semi[2]
     numbers = [*centre, *turn[:, 0], *turn[:, 1], *semi, power]
-    return Shape(_row(kernels.SUPERQUADRIC, centre - reach, centre + reach, numbers))
+    return Shape(_row(distances.SUPERQUADRIC, centre - reach, centre + reach, numbers))
 
 
 def loft(
@@ -154,7 +154,7 @@ def loft(
     corners = np.array([[x, y, z] for x in (flat_low[0], flat_high[0]) for y in (flat_low[1], flat_high[1])
                         for z in (z_low, z_high)]) @ turn.T + origin  # fmt: skip
     numbers = [*origin, *turn[:, 0], *turn[:, 1], z_low, z_high, 0.0, len(table), radii.shape[1]]
-    return Shape(_row(kernels.LOFT, corners.min(0), corners.max(0), numbers), table.ravel())
+    return Shape(_row(distances.LOFT, corners.min(0), corners.max(0), numbers), table.ravel())
 
 
 def balloon(centre: ArrayLike, rotation: ArrayLike | None, radius: Callable[[F64], F64], size: int = 48) -> Shape:
@@ -172,13 +172,13 @@ def balloon(centre: ArrayLike, rotation: ArrayLike | None, radius: Callable[[F64
     radii = np.maximum(np.asarray(radius(directions), float), 0.1)
     points = (directions * radii[:, None]) @ turn.T + centre
     numbers = [*centre, *turn[:, 0], *turn[:, 1], 0.0, size, 2 * size]
-    return Shape(_row(kernels.BALLOON, points.min(0), points.max(0), numbers), radii.astype(np.float32))
+    return Shape(_row(distances.BALLOON, points.min(0), points.max(0), numbers), radii.astype(np.float32))
 
 
 def half_space(point: ArrayLike, normal: ArrayLike) -> Shape:
     """All that lies behind a plane, against its normal; for ``cut`` and ``keep``."""
     n = unit(normal)
-    return Shape(_row(kernels.PLANE, [-_EVERYWHERE] * 3, [_EVERYWHERE] * 3, [*np.asarray(point, float), *n]))
+    return Shape(_row(distances.PLANE, [-_EVERYWHERE] * 3, [_EVERYWHERE] * 3, [*np.asarray(point, float), *n]))
 
 
 def below(x: ArrayLike, y: ArrayLike, heights: ArrayLike) -> Shape:
@@ -186,7 +186,7 @@ def below(x: ArrayLike, y: ArrayLike, heights: ArrayLike) -> Shape:
     and ``keep``."""
     x, y, h = np.asarray(x, float), np.asarray(y, float), np.asarray(heights, np.float32)
     numbers = [x[0], y[0], x[1] - x[0], y[1] - y[0], 0.0, len(x), len(y)]
-    return Shape(_row(kernels.SURFACE, [-_EVERYWHERE] * 3, [_EVERYWHERE] * 3, numbers), h.ravel())
+    return Shape(_row(distances.SURFACE, [-_EVERYWHERE] * 3, [_EVERYWHERE] * 3, numbers), h.ravel())
 
 
 def rotation(x_deg: float = 0.0, y_deg: float = 0.0, z_deg: float = 0.0) -> F64:
