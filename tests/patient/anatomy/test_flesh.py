@@ -69,7 +69,7 @@ def test_psoas_lies_in_fat_beside_the_spine() -> None:
         low = build.vertebrae["L4"]
         for side in (-1.0, 1.0):
             assert organ(build, parts, low + vec(side * 42.0, 0.0, 0.0)) == "muscle"
-        assert organ(build, parts, low + vec(0.0, -60.0 * build.width, 0.0)) == "peritoneum"
+        assert organ(build, parts, low + vec(0.0, -45.0 * build.width, 0.0)) == "peritoneum"
         assert organ(build, parts, low + vec(0.0, -400.0, 0.0)) == "background"
 
 
