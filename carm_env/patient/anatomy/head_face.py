@@ -109,7 +109,7 @@ def _thin_walls(head: Head) -> Part:
 
 def _strong_bones(head: Head) -> Part:
     """Orbital rims, greater wings, zygoma, nasal bones, jaw's alveolar process: compact bone."""
-    heavy = 1.0 + 0.25 * head.brow
+    heavy = 0.8 + 0.25 * head.brow
     upper = [(11.0, -92.5, -37.0), (16.0, -93.0, -30.0), (24.0, -91.5, -26.0), (34.0, -88.0, -25.5),
              (44.0, -81.0, -29.5), (50.0, -73.5, -37.0)]  # fmt: skip
     wing = [[(50.0, -70.5, -30.0), (51.0, -69.0, -45.0), (48.0, -68.0, -58.0)],
@@ -134,12 +134,12 @@ def _strong_bones(head: Head) -> Part:
         *head.rods([(48.0, -73.0, -57.0), (40.0, -79.5, -62.0), (30.0, -83.5, -62.0), (20.0, -87.0, -57.0),
                     (13.0, -88.5, -47.0)],
                    [3.6, 2.8, 2.4, 2.2, 2.2]),
-        *head.lattices(wing, [[2.2, 1.7, 2.0], [1.9, 1.4, 1.2], [2.2, 1.6, 1.1], [1.4, 0.9, 0.8]]),
+        *head.lattices(wing, [[1.9, 1.4, 1.7], [1.5, 1.1, 1.0], [1.6, 1.2, 0.9], [1.1, 0.8, 0.7]]),
         *head.plates(zygoma, _ZYGOMA, 2.8), *head.plates(np.array(zygoma) * [-1.0, 1.0, 1.0], _ZYGOMA, 2.8),
         *head.lattices(nose, [[1.9, 1.8, 1.5, 1.2], [1.3, 1.1, 1.3, 1.2], [0.7, 0.7, 1.3, 1.2]]),
         *head.rods(pillar, [1.8, 2.0, 2.2, 2.4, 2.2]),
     ]  # fmt: skip
-    return bone("skull", shapes, 1.8, 560.0, 1250.0, Grain(90.0, 2.5, FRACTAL))
+    return bone("skull", shapes, 1.4, 430.0, 1150.0, Grain(90.0, 2.5, FRACTAL))
 
 
 _ZYGOMA = ((0, 1, 7), (1, 2, 3), (1, 3, 5), (1, 5, 7), (3, 4, 5), (5, 6, 7))

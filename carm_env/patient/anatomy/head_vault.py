@@ -18,15 +18,20 @@ from carm_env.patient.anatomy.texture import FRACTAL, RIDGED
 
 F64 = NDArray[np.float64]
 SIZE = 80
+_LAP_MM, _FADE_MM = 6.0, 12.0
+"""How far the base reaches under the vault's edge, and the vault thins out over the base."""
 
 
 @dataclass(frozen=True)
 class Braincase:
-    """Its outer surface and its cavity, star-shaped about the head's origin; centroid of the cavity, head mm; the
-    numbers that make it one person's."""
+    """Its outer surface and its cavity, star-shaped about the head's origin; the same surface of the base alone (within
+    the cavity elsewhere), and a cavity that leaves the vault alone; centroid of the cavity, head mm; the numbers that
+    make it one person's."""
 
     outer: Shape
     cavity: Shape
+    base: Shape
+    under_vault: Shape
     centroid: F64
     traits: F64
 
@@ -46,7 +51,7 @@ def braincase(head: Head) -> Braincase:
     n = np.clip(rng.standard_normal(20), -2.0, 2.0)
     found: dict[str, F64] = {}
 
-    def both(u: F64) -> None:
+    def sample(u: F64) -> None:
         if "u" in found and found["u"].shape == u.shape:
             return
         scale = np.stack([np.full(len(u), head.breadth), np.full(len(u), head.length),
@@ -54,24 +59,25 @@ def braincase(head: Head) -> Braincase:
         v = u / scale
         vault = _vault(v, head.brow, n)
         thick = _thickness(v / np.linalg.norm(v, axis=1, keepdims=True), head, n)
-        found["u"] = u
-        found["outer"] = np.minimum(vault, _reach(v, UNDER)) * head.k
-        found["cavity"] = np.minimum(vault - thick, _reach(v, FLOOR)) * head.k
+        floor = _reach(v, FLOOR)
+        outer, cavity = np.minimum(vault, _reach(v, UNDER)), np.minimum(vault - thick, floor)
+        found["u"], found["outer"], found["cavity"] = u, outer * head.k, cavity * head.k
+        found["base"] = np.where(floor < vault - thick + _LAP_MM, outer, cavity - 4.0) * head.k
+        past = np.clip((vault - thick - floor) / _FADE_MM, 0.0, 1.0)
+        found["under_vault"] = (cavity + past * (outer + 4.0 - cavity)) * head.k
 
-    def outer(u: F64) -> F64:
-        both(u)
-        return found["outer"]
+    def surface(name: str) -> Shape:
+        def radius(u: F64) -> F64:
+            sample(u)
+            return found[name]
 
-    def cavity(u: F64) -> F64:
-        both(u)
-        return found["cavity"]
+        return balloon(head.build.head((0.0, 0.0, 0.0)), head.build.head_turn, radius, SIZE)
 
-    origin, turn = head.build.head((0.0, 0.0, 0.0)), head.build.head_turn
-    shell, inside = balloon(origin, turn, outer, SIZE), balloon(origin, turn, cavity, SIZE)
+    shapes = [surface(name) for name in ("outer", "cavity", "base", "under_vault")]
     u, r = found["u"], found["cavity"] / head.k
     weight = np.sqrt(np.maximum(u[:, 0] ** 2 + u[:, 1] ** 2, 1e-9)) * _arc(u)
     centroid = (u * (0.75 * weight * r**4)[:, None]).sum(0) / (weight * r**3).sum()
-    return Braincase(shell, inside, centroid, n)
+    return Braincase(*shapes, centroid, n)
 
 
 def _arc(u: F64) -> F64:
@@ -97,7 +103,7 @@ def _vault(v: F64, brow: float, n: F64) -> F64:
     """
     length = np.linalg.norm(v, axis=1)
     u = v / length[:, None]
-    q_up = 1.86 + 0.07 * n[1]
+    q_up = 2.0 + 0.06 * n[1]
     r = np.full(len(u), 80.0)
     for _ in range(6):
         x, y, z = (u * r[:, None]).T
@@ -156,23 +162,24 @@ def _reach(v: F64, table: Mapping[int, tuple[float, ...]]) -> F64:
 
 def parts(head: Head, case: Braincase) -> list[Part]:
     """Brain, braincase, petrous bones and the air in them."""
-    return [*_brain(head, case), _cranium(head, case), *_furrows(head, case), *_temporal(head), _saddle(head)]
+    return [*_brain(head, case), *_cranium(head, case), *_furrows(head, case), *_temporal(head), _saddle(head)]
 
 
-def _cranium(head: Head, case: Braincase) -> Part:
-    """Vault and base: two tables over diploe, with mastoid processes, condyles and foramen magnum."""
+def _cranium(head: Head, case: Braincase) -> list[Part]:
+    """Mastoid processes and condyles, the base of thin compact plates, the vault of two tables over diploe."""
     rng = head.build.rng("cranium")
     tip = -72.0 - 6.0 * head.brow
-    mastoid = [s.blended(4.0) for s in head.rods([(60.0, 18.0, -52.0), (56.0, 12.0, tip)], [12.0, 5.5])]
+    mastoid = head.rods([(60.0, 18.0, -52.0), (56.0, 12.0, tip)], [12.0, 5.5])
     condyles = head.pair((17.0, 9.0, -67.0), (6.0, 11.0, 5.5), rotation(z_deg=24.0))
-    shapes = [
-        case.outer, *mastoid, *condyles, case.cavity.cut(),
-        head.ball((0.0, 22.0, -68.0), (14.5, 17.5, 15.0)).cut(),
-    ]  # fmt: skip
+    magnum = head.ball((0.0, 22.0, -68.0), (14.5, 17.5, 15.0)).cut()
     grain = Grain(120.0, head.build.style.between("trabecular_grain", 2.3, 3.7), FRACTAL)
     diploe = (430.0 + 350.0 * rng.random()) * (0.75 + 0.25 * head.build.bone)
     table = (1480.0 + 200.0 * rng.random()) * (0.85 + 0.15 * head.build.bone)
-    return bone("skull", shapes, 1.7 * head.k, diploe, table, grain)
+    return [
+        bone("skull", mastoid, 0.8 * head.k, 260.0, 0.5 * table, grain),
+        bone("skull", [*condyles, case.base, case.cavity.cut(), magnum], 0.9 * head.k, 0.6 * diploe, 0.6 * table, grain),
+        bone("skull", [case.outer, case.under_vault.cut(), magnum], 1.7 * head.k, diploe, table, grain),
+    ]
 
 
 def _furrows(head: Head, case: Braincase) -> list[Part]:
