@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.realism.frames import REGIONS, load_real, region_centre, views
 from benchmarks.realism.gallery import write_gallery
@@ -20,7 +21,7 @@ from carm_env.errors import CarmError
 from carm_env.patient.load import load_patient
 from carm_env.patient.model import Patient
 
-VIEWS, PATCHES = 24, 1500
+VIEWS, PATCHES, CONTROLS = 24, 1500, 4
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -66,17 +67,33 @@ def measure(real: list[Patient], phantoms: list[Patient]) -> dict[str, Any]:
 
 
 def _region(region: str, real: list[Patient], phantoms: list[Patient]) -> dict[str, Any]:
+    """Statistics, and the AUC beside its control: phantoms in the place of the real patients."""
+    rng = np.random.default_rng(REGIONS.index(region))
+    many = VIEWS * len(phantoms) // (2 * len(real))
+    fake = [v for p in phantoms if (v := views(p, region, VIEWS, rng)) is not None]
+    true = [v for p in real if (v := views(p, region, many, rng)) is not None]
+    controls = []
+    for first in range(0, CONTROLS * len(real), len(real)):
+        stand_ins = phantoms[first : first + len(real)]
+        seen = [v for p in stand_ins if (v := views(p, region, many, rng)) is not None]
+        controls.append(_auc(fake[:first] + fake[first + len(real) :], seen, rng))
+    return {
+        "real_patients": len(true),
+        "auc": round(_auc(fake, true, rng), 3),
+        "auc_of_unseen_real_patients": len(true) > 1,
+        "auc_of_phantoms_in_their_place": [round(value, 3) for value in controls],
+        "phantom": frame_statistics(np.concatenate(fake)),
+        "real": frame_statistics(np.concatenate(true)),
+    }
+
+
+def _auc(fake: list[NDArray[np.float32]], true: list[NDArray[np.float32]], rng: np.random.Generator) -> float:
     """Networks train on one part of the patients and are tested on the other; where there is one real patient only,
     on other views of the same."""
-    rng = np.random.default_rng(REGIONS.index(region))
-    made = [views(p, region, VIEWS, rng) for p in phantoms]
-    seen = [views(p, region, VIEWS * len(phantoms) // (2 * len(real)), rng) for p in real]
-    fake = [v for v in made if v is not None]
-    true = [v for v in seen if v is not None]
     half = len(fake) // 2
     if len(true) > 1:
-        splits = [(np.concatenate(true[:1]), np.concatenate(true[1:]))]
-        splits.append(splits[0][::-1])
+        first, rest = true[0], np.concatenate(true[1:])
+        splits = [(first, rest), (rest, first)]
     else:
         middle = len(true[0]) // 2
         splits = [(true[0][:middle], true[0][middle:])]
@@ -85,13 +102,7 @@ def _region(region: str, real: list[Patient], phantoms: list[Patient]) -> dict[s
         train = tuple(patches(v, PATCHES, rng) for v in (np.concatenate(fake[:half]), train_real))
         test = tuple(patches(v, PATCHES, rng) for v in (np.concatenate(fake[half:]), test_real))
         areas.append(classifier_auc((train[0], train[1]), (test[0], test[1])))
-    return {
-        "real_patients": len(true),
-        "auc": round(float(np.mean(areas)), 3),
-        "auc_of_unseen_real_patients": len(true) > 1,
-        "phantom": frame_statistics(np.concatenate(fake)),
-        "real": frame_statistics(np.concatenate(true)),
-    }
+    return float(np.mean(areas))
 
 
 if __name__ == "__main__":

@@ -73,11 +73,11 @@ def braincase(head: Head) -> Braincase:
 
         return balloon(head.build.head((0.0, 0.0, 0.0)), head.build.head_turn, radius, SIZE)
 
-    shapes = [surface(name) for name in ("outer", "cavity", "base", "under_vault")]
+    shell, cavity, base, under = (surface(name) for name in ("outer", "cavity", "base", "under_vault"))
     u, r = found["u"], found["cavity"] / head.k
     weight = np.sqrt(np.maximum(u[:, 0] ** 2 + u[:, 1] ** 2, 1e-9)) * _arc(u)
     centroid = (u * (0.75 * weight * r**4)[:, None]).sum(0) / (weight * r**3).sum()
-    return Braincase(*shapes, centroid, n)
+    return Braincase(shell, cavity, base, under, centroid, n)
 
 
 def _arc(u: F64) -> F64:
@@ -175,9 +175,10 @@ def _cranium(head: Head, case: Braincase) -> list[Part]:
     grain = Grain(120.0, head.build.style.between("trabecular_grain", 2.3, 3.7), FRACTAL)
     diploe = (430.0 + 350.0 * rng.random()) * (0.75 + 0.25 * head.build.bone)
     table = (1480.0 + 200.0 * rng.random()) * (0.85 + 0.15 * head.build.bone)
+    base = [*condyles, case.base, case.cavity.cut(), magnum]
     return [
         bone("skull", mastoid, 0.8 * head.k, 260.0, 0.5 * table, grain),
-        bone("skull", [*condyles, case.base, case.cavity.cut(), magnum], 0.9 * head.k, 0.6 * diploe, 0.6 * table, grain),
+        bone("skull", base, 0.9 * head.k, 0.6 * diploe, 0.6 * table, grain),
         bone("skull", [case.outer, case.under_vault.cut(), magnum], 1.7 * head.k, diploe, table, grain),
     ]
 
