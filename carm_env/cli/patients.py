@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from math import isfinite, nan
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from carm_env.errors import CarmError
+
+if TYPE_CHECKING:
+    from carm_env.patient.names import Name
 
 HELP = """\
 carm patients check PATIENT [--target X,Y,Z] [--json]     what is there, and what a run would miss
@@ -55,8 +60,6 @@ def list_patients(argv: list[str]) -> int:
 
 def make(argv: list[str]) -> int:
     """Writes patients to a folder; what is already there is left as it is, so that a stopped call can go on."""
-    from pathlib import Path
-
     from carm_env.patient.cohort import is_cohort, load_cohort
     from carm_env.patient.export import write_patient
     from carm_env.patient.load import load_patient
@@ -68,12 +71,24 @@ def make(argv: list[str]) -> int:
         raise CarmError("carm patients make needs a folder; want --out FOLDER")
     chosen = load_cohort(name).select(options.get("--split", "all")) if is_cohort(name) else (parse_name(name),)
     folder = Path(options["--out"])
-    for patient in _with_progress(chosen):
-        stem = "-".join(p for p in (patient.kind, str(patient.seed), Path(patient.path).name.split(".")[0]) if p)
-        if not (folder / f"{stem}.nii.gz").exists():
-            write_patient(load_patient(str(patient)), folder, stem)
-    print(f"{len(chosen)} patients in {folder}")
+    stems = _stems(chosen)
+    missing = [p for p in chosen if not (folder / f"{stems[p]}.nii.gz").exists()]
+    for patient in _with_progress(missing):
+        write_patient(load_patient(str(patient)), folder, stems[patient])
+    print(f"{len(missing)} of {len(chosen)} written to {folder}; the others were there already")
     return 0
+
+
+def _stems(patients: Sequence[Name]) -> dict[Name, str]:
+    """File names without suffix, one per patient."""
+    stems: dict[Name, str] = {}
+    for patient in patients:
+        parts = (patient.kind, "" if patient.seed is None else str(patient.seed), Path(patient.path).name.split(".")[0])
+        stems[patient] = "-".join(part for part in parts if part)
+    for stem, count in Counter(stems.values()).items():
+        if count > 1:
+            raise CarmError(f"{count} patients would be written as {stem}.nii.gz; want CTs with different file names")
+    return stems
 
 
 def check(argv: list[str]) -> int:

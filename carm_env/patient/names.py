@@ -83,5 +83,7 @@ def draw_name(name: Name, pool: int, rng: np.random.Generator) -> Name:
 
 def _seed(spec: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) < 2**63):
-        raise CarmError(f"patient {spec[:80]!r}: seed {text[:40]!r} is not a whole number; want e.g. 'phantom:3'")
+        raise CarmError(
+            f"patient {spec[:80]!r}: seed {text[:40]!r} is no whole number below 2**63; want e.g. 'phantom:3'"
+        )
     return int(text)
