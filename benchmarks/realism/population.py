@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,17 +23,23 @@ HOME = {
         "femoral_head": "femur", "eye_lens": "eye_lens"}.items()},
 }  # fmt: skip
 """The organ in which each landmark or target lies."""
-REPLACED = ("right_femoral_head", "left_femoral_head")
-"""Landmarks where a joint prosthesis may stand instead of bone."""
+IMPLANTED = ("hip", "femur", "humerus", "vertebra")
+"""Bones where a prosthesis, a nail or cement may lie at the landmark."""
 _NAMES = list(LABELS)
 _STEP_MM = 1.0
 
 
 def misplaced(body: Body) -> list[str]:
-    """Points of a phantom that do not lie in their organ, as the painter would label them; empty if all do.
+    """Points of a phantom that lie neither in their organ, as the painter would label them, nor in an implant there.
 
     Domes must have lung 8 mm above and none 8 mm below; ``skull`` must lie in the brain.
     """
+    wrong, _ = placement(body)
+    return wrong
+
+
+def placement(body: Body) -> tuple[list[str], list[str]]:
+    """Misplaced points with what they lie in (see ``misplaced``), and the names of those that lie in implants."""
     packed = pack(body.parts, body.field, _STEP_MM, np.zeros(3))
 
     def organ(point: np.ndarray) -> str:
@@ -41,10 +48,12 @@ def misplaced(body: Body) -> list[str]:
         return _NAMES[labels[0, 0, 0]]
 
     points = body.points()
-    wrong = []
+    wrong, implanted = [], []
     for name, home in HOME.items():
         found = organ(points[name])
-        if found != home and not (name in REPLACED and found == "device"):
+        if found == "device" and any(bone in home for bone in IMPLANTED):
+            implanted.append(name)
+        elif found != home:
             wrong.append(f"{name} lies in {found}")
     for side in ("right", "left"):
         dome = points[f"{side}_hemidiaphragm"]
@@ -53,7 +62,7 @@ def misplaced(body: Body) -> list[str]:
             wrong.append(f"{side}_hemidiaphragm lies between {above} and {under}")
     if (found := organ(points["skull"])) not in ("brain", "ventricle"):
         wrong.append(f"skull lies in {found}")
-    return wrong
+    return wrong, implanted
 
 
 def survey(seeds: Sequence[int], spacing_mm: float) -> dict[str, Any]:
@@ -61,6 +70,7 @@ def survey(seeds: Sequence[int], spacing_mm: float) -> dict[str, Any]:
     make_phantom(0, 8.0)
     failures: dict[str, str] = {}
     wrong: dict[str, list[str]] = {}
+    implants: Counter[str] = Counter()
     times: list[float] = []
     heights: dict[str, list[float]] = {name: [] for name in LANDMARKS}
     for seed in seeds:
@@ -69,7 +79,9 @@ def survey(seeds: Sequence[int], spacing_mm: float) -> dict[str, Any]:
             body = draw_body(seed)
             patient = voxelised(body, spacing_mm)
             times.append(time.perf_counter() - started)
-            if found := misplaced(body):
+            found, implanted = placement(body)
+            implants.update(implanted)
+            if found:
                 wrong[str(seed)] = found
         except Exception as error:
             failures[str(seed)] = f"{type(error).__name__}: {error}"
@@ -81,6 +93,7 @@ def survey(seeds: Sequence[int], spacing_mm: float) -> dict[str, Any]:
         "spacing_mm": spacing_mm,
         "failures": failures,
         "misplaced": wrong,
+        "in_implants": dict(sorted(implants.items())),
         "seconds_mean": round(float(np.mean(times)), 2),
         "seconds_p95": round(float(np.percentile(times, 95)), 2),
         "seconds_max": round(float(np.max(times)), 2),

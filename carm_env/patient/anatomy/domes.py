@@ -98,7 +98,7 @@ def dome_top(build: Build, side: float) -> F64:
     x, y, z = _map(shape)
     half, deep = np.interp([0.0, 0.5 * np.pi], shape.angle, shape.rim, period=2.0 * np.pi)
     out, back = (x[:, None] - shape.centre[0]) / half, (y - shape.centre[1]) / deep
-    beside = out < -0.42 if side < 0 else out + 0.6 * back > 0.64
+    beside = out < -0.48 if side < 0 else out + 0.6 * back > 0.7
     i, j = np.unravel_index(np.argmax(np.where(beside, z, -np.inf)), z.shape)
     return np.array([x[i], y[j], z[i, j]])
 

@@ -14,6 +14,7 @@ from carm_env.patient.anatomy.flesh_outline import Outline, front_of, limb_fat
 from carm_env.patient.anatomy.shapes import unit, vec
 
 F64 = NDArray[np.float64]
+Distance = Callable[[F64], F64]
 SEGMENTS = np.array([0.186, 0.146, 0.108])
 """Upper arm, forearm and hand by height (Drillis and Contini 1966)."""
 _COUNT = 500
@@ -92,12 +93,12 @@ def _raised(a: _Limb) -> Arm:
     free = _clear_of_head(a.build)
     to_elbow = [side * (0.04 + 0.1 * u[0]), -0.55 + 0.14 * u[1], 0.82]
     elbow = a.top + upper * _reach(a.top, upper, to_elbow, free, a.thick[0])
-    free = _clear_of(free, a.others, a.thick)
+    apart = _from_arms(a.others, a.thick)
     to_wrist = [-side * (0.75 + 0.15 * u[3]), 0.12, 0.4 + 0.16 * u[4]]
     to_tip = [-side * 0.8, 0.15 + 0.1 * u[2], 0.15 + 0.3 * u[5]]
     thumb = [side * 0.3, 0.6, 0.3]
-    wrist = elbow + fore * _reach(elbow, fore, to_wrist, free, a.thick[1])
-    fingers = wrist + hand * _reach(wrist, hand, to_tip, free, 16.0)
+    wrist = elbow + fore * _reach(elbow, fore, to_wrist, free, a.thick[1], apart)
+    fingers = wrist + hand * _reach(wrist, hand, to_tip, free, 16.0, apart)
     return _turned(side, a.top, elbow, wrist, fingers, thumb)
 
 
@@ -122,13 +123,13 @@ def _crossed(a: _Limb) -> Arm:
     elbow = a.top + upper * _reach(a.top, upper, down, o.clearance, 0.72 * a.thick[0])
     z, reach = elbow[2] + fore * (0.3 + 0.1 * u[2] - 0.26 * len(a.others)), float(abs(elbow[0]))
     target = vec(-side * 14.0 * u[3], float(front_of(o, z)[0]) - a.thick[2], z)
-    free = _clear_of(o.clearance, a.others, a.thick)
+    apart = _from_arms(a.others, a.thick)
     press = max(0.5 * a.thick[1], 26.0)
-    wrist = elbow + fore * _reach(elbow, fore, target - elbow, free, press, o.clearance)
+    wrist = elbow + fore * _reach(elbow, fore, target - elbow, o.clearance, press, apart, o.clearance)
     x = np.clip(wrist[0] - 0.8 * side * hand, -0.55 * reach, 0.55 * reach)
     beyond = vec(x, 0.0, wrist[2] + 0.1 * hand * u[4])
     beyond[1] = float(front_of(o, beyond[2], beyond[0])[0]) - 16.0
-    fingers = wrist + hand * _reach(wrist, hand, beyond - wrist, free, 14.0, o.clearance)
+    fingers = wrist + hand * _reach(wrist, hand, beyond - wrist, o.clearance, 14.0, apart, o.clearance)
     return _turned(side, a.top, elbow, wrist, fingers, _along_skin(o, 0.5 * (wrist + fingers)))
 
 
@@ -151,10 +152,10 @@ def _turned(side: float, top: F64, elbow: F64, wrist: F64, fingers: F64, thumb: 
     return Arm(side, top, elbow, wrist, fingers, axis, unit(t - along * (t @ along)))
 
 
-def _reach(start: F64, length: float, wanted: ArrayLike, free: Callable[[F64], F64], radius: float,
-           hug: Callable[[F64], F64] | None = None) -> F64:  # fmt: skip
-    """The direction nearest to ``wanted`` in which a limb of this length and radius penetrates nothing, and whose end
-    lies on what ``hug`` measures the distance from."""
+def _reach(start: F64, length: float, wanted: ArrayLike, free: Distance, radius: float,
+           apart: Distance | None = None, hug: Distance | None = None) -> F64:  # fmt: skip
+    """The direction nearest to ``wanted`` in which a limb of this length and radius penetrates nothing, least of all
+    what ``apart`` measures the distance from, and whose end lies on what ``hug`` does."""
     w = unit(wanted)
     directions = _directions()
     directions = np.concatenate([w[None], directions[directions @ w > 0.3]])
@@ -163,6 +164,8 @@ def _reach(start: F64, length: float, wanted: ArrayLike, free: Callable[[F64], F
         deep = np.maximum(0.0, radius + 1.0 - free(points))
         deep[:, :2] *= 0.75
         cost = (deep**2).sum(1) / 400.0 + 6.0 * (1.0 - directions @ w)
+        if apart is not None:
+            cost += (np.maximum(0.0, radius + 1.0 - apart(points)) ** 2).sum(1) / 40.0
         if hug is not None:
             cost += np.maximum(0.0, hug(points[:, -1]) - radius) ** 2 / 500.0
         best = directions[np.argmin(cost)]
@@ -184,7 +187,7 @@ def unit_rows(v: F64) -> F64:
     return np.asarray(v / np.linalg.norm(v, axis=1, keepdims=True))
 
 
-def _clear_of_head(build: Build) -> Callable[[F64], F64]:
+def _clear_of_head(build: Build) -> Distance:
     """Distance from head and neck."""
     a, b = build.head((0.0, -2.0, 5.0)), build.head((0.0, -20.0, -70.0))
     radius = 92.0 * build.head_scale
@@ -195,17 +198,17 @@ def _clear_of_head(build: Build) -> Callable[[F64], F64]:
     return free
 
 
-def _clear_of(free: Callable[[F64], F64], others: list[Arm], thick: F64) -> Callable[[F64], F64]:
-    """The smaller of ``free`` and the distance from forearms and hands that lie there already."""
+def _from_arms(others: list[Arm], thick: F64) -> Distance:
+    """Distance from forearms and hands that lie there already."""
 
-    def both(points: F64) -> F64:
-        d = free(points)
+    def distance(points: F64) -> F64:
+        d = np.full(points.shape[:-1], np.inf)
         for arm in others:
             d = np.minimum(d, _from_segment(points, arm.elbow, arm.wrist) - 0.8 * thick[2])
             d = np.minimum(d, _from_segment(points, arm.wrist, arm.fingers) - 11.0)
         return d
 
-    return both
+    return distance
 
 
 def _from_segment(points: F64, a: F64, b: F64) -> F64:

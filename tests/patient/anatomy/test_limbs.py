@@ -50,6 +50,21 @@ def test_bones_stay_out_of_the_trunk(pose: Arms) -> None:
             assert outline.clearance(hand).min() > 2.0
 
 
+@pytest.mark.parametrize("pose", ["raised", "crossed"])
+def test_arms_do_not_pass_through_each_other(pose: Arms) -> None:
+    t = np.linspace(0.3, 1.0, 12)[:, None]
+    for seed in range(40):
+        build = replace(draw_build(seed), arms=pose)
+        lines = [
+            (arm.elbow + t * (arm.wrist - arm.elbow), arm.wrist + t * (arm.fingers - arm.wrist))
+            for arm in limbs_pose.arms(build, draw_outline(build))
+        ]
+        for i, right in enumerate(lines[0]):
+            for j, left in enumerate(lines[1]):
+                gap = np.linalg.norm(right[:, None] - left, axis=-1).min()
+                assert gap > (34.0, 25.0, 15.0)[i + j], (seed, gap)
+
+
 def test_poses_differ() -> None:
     build = draw_build(3)
     wrists = {}
