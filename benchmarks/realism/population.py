@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from carm_env.patient.anatomy.labels import LABELS
 from carm_env.patient.anatomy.painter import paint_packed
@@ -66,13 +68,16 @@ def placement(body: Body) -> tuple[list[str], list[str]]:
 
 
 def survey(seeds: Sequence[int], spacing_mm: float) -> dict[str, Any]:
-    """Makes every phantom at ``spacing_mm``; failures, misplaced points, times, and heights of landmarks against T1."""
+    """Makes every phantom at ``spacing_mm``; failures, misplaced points, times, peak memory of the process, heights of
+    landmarks against T1, and what sex and height do not tell of the distance from symphysis to sella."""
     make_phantom(0, 8.0)
     failures: dict[str, str] = {}
     wrong: dict[str, list[str]] = {}
     implants: Counter[str] = Counter()
     times: list[float] = []
     heights: dict[str, list[float]] = {name: [] for name in LANDMARKS}
+    known: list[tuple[float, float, float]] = []
+    reach: list[float] = []
     for seed in seeds:
         try:
             started = time.perf_counter()
@@ -86,6 +91,9 @@ def survey(seeds: Sequence[int], spacing_mm: float) -> dict[str, Any]:
         except Exception as error:
             failures[str(seed)] = f"{type(error).__name__}: {error}"
             continue
+        person = body.build.person
+        known.append((1.0, person.height_mm, float(person.sex == "M")))
+        reach.append(float(patient.targets["sella"][2] - patient.landmarks["pubic_symphysis"][2]))
         for name in LANDMARKS:
             heights[name].append(float(patient.landmarks[name][2] - patient.landmarks["T1"][2]))
     return {
@@ -97,5 +105,12 @@ def survey(seeds: Sequence[int], spacing_mm: float) -> dict[str, Any]:
         "seconds_mean": round(float(np.mean(times)), 2),
         "seconds_p95": round(float(np.percentile(times, 95)), 2),
         "seconds_max": round(float(np.max(times)), 2),
+        "peak_memory_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        "symphysis_sella_residual_sd_mm": round(residual_sd(np.array(known), np.array(reach)), 1),
         "above_t1_mm": {name: [round(float(np.mean(v)), 1), round(float(np.std(v)), 1)] for name, v in heights.items()},
     }
+
+
+def residual_sd(known: NDArray[np.float64], values: NDArray[np.float64]) -> float:
+    """Standard deviation of values [K] about their linear regression on what is known [K, M]."""
+    return float(np.std(values - known @ np.linalg.lstsq(known, values, rcond=None)[0]))

@@ -30,8 +30,8 @@ def _capsule(px, py, pz, s):
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def _superquadric(px, py, pz, s):
-    """First-order distance to ((x/a)^2 + (y/b)^2)^(n/2) + |z/c|^n = 1: centre, local x and y axis, a b c, n."""
+def _own_axes(px, py, pz, s):
+    """A point in a shape's axes: centre, local x and y axis."""
     wx, wy, wz = px - s[9], py - s[10], pz - s[11]
     x = wx * s[12] + wy * s[13] + wz * s[14]
     y = wx * s[15] + wy * s[16] + wz * s[17]
@@ -40,6 +40,13 @@ def _superquadric(px, py, pz, s):
         + wy * (s[14] * s[15] - s[12] * s[17])
         + wz * (s[12] * s[16] - s[13] * s[15])
     )
+    return x, y, z
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def _superquadric(px, py, pz, s):
+    """First-order distance to ((x/a)^2 + (y/b)^2)^(n/2) + |z/c|^n = 1: centre, local x and y axis, a b c, n."""
+    x, y, z = _own_axes(px, py, pz, s)
     a, b, c, n = s[18], s[19], s[20], s[21]
     gx, gy, gz = x / (a * a), y / (b * b), z / (c * c)
     q, w = x * gx + y * gy, z * gz
@@ -144,14 +151,7 @@ def _loft(px, py, pz, s, table):
 def _balloon(px, py, pz, s, table):
     """About the distance to a star-shaped body: centre, local x and y axis, offset, levels, turns; the table holds
     radii by level (cosine from the local -z to +z pole, arc-spaced) and turn."""
-    wx, wy, wz = px - s[9], py - s[10], pz - s[11]
-    x = wx * s[12] + wy * s[13] + wz * s[14]
-    y = wx * s[15] + wy * s[16] + wz * s[17]
-    z = (
-        wx * (s[13] * s[17] - s[14] * s[16])
-        + wy * (s[14] * s[15] - s[12] * s[17])
-        + wz * (s[12] * s[16] - s[13] * s[15])
-    )
+    x, y, z = _own_axes(px, py, pz, s)
     levels, turns = int(s[19]), int(s[20])
     flat = np.sqrt(x * x + y * y)
     rho = np.sqrt(flat * flat + z * z)

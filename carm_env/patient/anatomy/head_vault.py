@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -45,6 +46,7 @@ class Braincase:
         return head.build.head(u * scale * r[:, None])
 
 
+@lru_cache(4)
 def braincase(head: Head) -> Braincase:
     """Draws the braincase: the vault's surface, its thickness, and the base as two height maps."""
     rng = head.build.rng("vault")
