@@ -14,7 +14,7 @@ from carm_env.errors import CarmError
 from carm_env.patient.cache import cached
 from carm_env.patient.model import Patient, Volume
 from carm_env.patient.names import Name, parse_name
-from carm_env.patient.nifti import read_nifti
+from carm_env.patient.readers.nifti import read_nifti
 from carm_env.patient.sidecar import Sidecar, check_points, read_sidecar, sidecar_path
 
 CACHE_BYTES = 2**30

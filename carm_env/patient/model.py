@@ -81,8 +81,32 @@ class Volume:
 
 
 @dataclass(frozen=True, eq=False)
+class Scan:
+    """What a reader makes of files: a CT whose geometry is checked, and what else stands in them.
+
+    Attributes:
+        landmarks, targets: LPS mm, [3] each, where the files give them.
+        notes: one line each on what was corrected or assumed; free of patient identifiers.
+        meta: becomes the patient's, see ``Patient``.
+        labels: organ ids uint8 [X, Y, Z] with the volume's voxels, where they are known.
+    """
+
+    volume: Volume
+    demographics: Demographics = field(default_factory=Demographics)
+    landmarks: dict[str, F64] = field(default_factory=dict)
+    targets: dict[str, F64] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    meta: dict[str, Any] = field(default_factory=dict)
+    labels: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Patient:
     """A CT with landmarks and targets (LPS mm, [3] each; missing ones absent) and demographics.
+
+    ``meta`` holds JSON values: ``source`` and ``split``; ``arms`` ("raised", "crossed", "at the sides") and
+    ``synthetic_band_mm`` ([low, high] along z) where they are known; ``uncertainty_mm`` ({name: sd}) and ``origin``
+    ({name: "estimated" | "segmentation"}) of landmarks and targets that nobody set by hand; ``notes``.
 
     ``id`` is unique to the content and safe to log (no patient identifiers): renderers and caches key on it.
     ``labels``, where they are known: organ ids uint8 [X, Y, Z] of the volume's voxels (phantoms:

@@ -8,7 +8,7 @@ import pytest
 from carm_env.errors import CarmError
 from carm_env.patient.export import write_patient
 from carm_env.patient.load import load_patient
-from carm_env.patient.nifti import read_nifti
+from carm_env.patient.readers.nifti import read_nifti
 from tests.patient.test_warp import body
 
 

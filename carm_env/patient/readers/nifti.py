@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,14 +15,12 @@ from numpy.typing import NDArray
 
 from carm_env.errors import CarmError
 from carm_env.patient.model import Volume
+from carm_env.patient.readers import limits
 
-HU_MIN, HU_MAX = -1024, 32767
-MAX_VOXELS = 2**30
-SPACING_RANGE_MM = (0.1, 20.0)
-MIN_VOXELS_PER_AXIS = 4
-MAX_EXTENT_MM = 4000.0
 _GZIP_MAX_RATIO = 1032
 _SLAB_BYTES = 16 * 2**20
+_MM_OF_UNIT = {1: 1000.0, 2: 1.0, 3: 0.001}
+"""Spatial unit codes of NIfTI: metre, millimetre, micrometre; unknown ones are taken as millimetres."""
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -109,74 +108,38 @@ def _read_header(stream: IO[bytes], path: Path) -> _Header:
 def _parse_header(header: Any, path: Path) -> _Header:
     if not (int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0):
         raise CarmError(f"{path}: neither sform nor qform is set, left and right are unknown; want a file with one")
-    shape = _shape(header.get_data_shape(), path)
+    shape = limits.check_shape(header.get_data_shape(), path)
     dtype = header.get_data_dtype()
     if dtype.names is not None or dtype.kind not in "iuf":
         raise CarmError(f"{path}: voxels of type {dtype}; want one real number (HU) a voxel")
     slope, intercept = header.get_slope_inter()
-    affine = _affine(np.asarray(header.get_best_affine(), float), path)
+    affine = _LPS_FROM_RAS @ np.asarray(header.get_best_affine(), float)
+    affine[:3] *= _MM_OF_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
+    limits.check_affine(affine, shape, path)
     offset = max(int(header.get_data_offset()), int(header.sizeof_hdr))
     return _Header(shape, dtype, offset, float(slope or 1.0), float(intercept or 0.0), affine)
 
 
-def _shape(stored: tuple[int, ...], path: Path) -> tuple[int, int, int]:
-    shape = tuple(int(n) for n in stored)
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    text = " x ".join(map(str, shape))
-    if len(shape) > 3:
-        raise CarmError(f"{path}: {len(shape)}-D data ({text}); want one 3-D CT")
-    if len(shape) < 3 or sum(n > 1 for n in shape) < 3:
-        raise CarmError(f"{path}: {text or 'no'} voxels are not a 3-D volume; want a 3-D CT")
-    if min(shape) < MIN_VOXELS_PER_AXIS:
-        raise CarmError(f"{path}: shape {text}; want at least {MIN_VOXELS_PER_AXIS} voxels along every axis")
-    return shape[0], shape[1], shape[2]
-
-
-def _affine(ras: NDArray[np.float64], path: Path) -> NDArray[np.float64]:
-    affine = _LPS_FROM_RAS @ ras
-    if not np.isfinite(affine).all():
-        raise CarmError(f"{path}: the affine holds numbers that are not finite; want a 4 x 4 matrix in millimetres")
-    spacing = np.linalg.norm(affine[:3, :3], axis=0)
-    if (spacing == 0).any() or abs(np.linalg.det(affine[:3, :3] / spacing)) < 0.01:
-        raise CarmError(f"{path}: the affine is singular (its axes do not span space); want three independent axes")
-    if spacing.min() < SPACING_RANGE_MM[0] or spacing.max() > SPACING_RANGE_MM[1]:
-        text = " x ".join(f"{s:.4g}" for s in spacing)
-        raise CarmError(f"{path}: voxel spacing {text} mm; want {SPACING_RANGE_MM[0]} to {SPACING_RANGE_MM[1]:g} mm")
-    return affine
-
-
 def _check_size(header: _Header, path: Path) -> None:
     """Refuses sizes that the file cannot hold, before anything is allocated."""
-    voxels = int(np.prod([int(n) for n in header.shape], dtype=object))
-    text = " x ".join(map(str, header.shape))
-    if voxels > MAX_VOXELS:
-        raise CarmError(f"{path}: the header claims {text} voxels; want at most {MAX_VOXELS} in all")
-    extent = np.linalg.norm(header.affine[:3, :3], axis=0) * header.shape
-    if extent.max() > MAX_EXTENT_MM:
-        raise CarmError(f"{path}: spans {extent.max():.0f} mm along one axis; want at most {MAX_EXTENT_MM:.0f} mm")
     size = path.stat().st_size
     with path.open("rb") as raw:
         held = size * _GZIP_MAX_RATIO if raw.read(2) == b"\x1f\x8b" else size
-    needed = header.offset + voxels * header.dtype.itemsize
+    needed = header.offset + math.prod(header.shape) * header.dtype.itemsize
     if needed > held:
+        text = " x ".join(map(str, header.shape))
         raise CarmError(f"{path}: cut short: {text} voxels need {needed} bytes, the file has {size}; want all of it")
 
 
 def _read_volume(stream: IO[bytes], header: _Header, path: Path) -> Volume:
-    from nibabel.orientations import inv_ornt_aff, io_orientation
-
-    orientation = io_orientation(header.affine)
-    axes = orientation[:, 0].astype(int)
-    hu = np.empty([header.shape[int(np.argwhere(axes == k)[0, 0])] for k in range(3)], np.int16)
-    stored = hu.transpose(axes)[tuple(slice(None, None, int(f)) for f in orientation[:, 1])]
+    hu, stored, affine = limits.canonical(header.shape, header.affine)
     bad = 0
     for first, slab in _slabs(stream, header, path):
-        bad += _to_hu(slab, header, stored[:, :, first : first + slab.shape[2]])
-    if bad:
-        raise CarmError(f"{path}: {bad} of {hu.size} voxels are NaN or infinite; want finite HU everywhere")
-    _check_range(hu, path)
-    return Volume(hu, header.affine @ inv_ornt_aff(orientation, header.shape))
+        target = stored[:, :, first : first + slab.shape[2]]
+        bad += limits.to_hu(slab, target, header.slope, header.intercept)
+    limits.check_finite(bad, hu.size, path)
+    limits.check_hu(hu, path)
+    return Volume(hu, affine)
 
 
 def _slabs(stream: IO[bytes], header: _Header, path: Path) -> Iterator[tuple[int, NDArray[Any]]]:
@@ -200,40 +163,6 @@ def _skip(stream: IO[bytes], count: int) -> None:
         if not block:
             return
         count -= len(block)
-
-
-def _to_hu(raw: NDArray[Any], header: _Header, out: NDArray[np.int16]) -> int:
-    """Writes the slab in HU to ``out``; returns the number of voxels that are not finite."""
-    if raw.dtype.kind in "iu" and header.slope == 1.0 and header.intercept == 0.0:
-        low = 0 if raw.dtype.kind == "u" else HU_MIN
-        info = np.iinfo(raw.dtype)
-        np.copyto(out, raw.clip(max(low, info.min), min(HU_MAX, info.max)), casting="unsafe")
-        return 0
-    with np.errstate(over="ignore", invalid="ignore"):
-        values = raw.astype(np.float64) * header.slope + header.intercept
-    finite = np.isfinite(values)
-    np.copyto(out, np.rint(np.where(finite, values, 0.0).clip(HU_MIN, HU_MAX)), casting="unsafe")
-    return int(values.size - np.count_nonzero(finite))
-
-
-def _check_range(hu: NDArray[np.int16], path: Path) -> None:
-    low, high = int(hu.min()), int(hu.max())
-    air = np.count_nonzero(hu < -200) / hu.size
-    tissue = np.count_nonzero((hu >= -200) & (hu <= 200)) / hu.size
-    if air >= 0.001 and tissue >= 0.001:
-        return
-    if low >= 0 and high <= 1:
-        guess = " (normalised or a mask?)"
-    elif low >= 0 and high <= 255:
-        guess = " (an 8-bit image?)"
-    elif low >= 0 and high > 500:
-        guess = " (stored values without the intercept -1024, or MR?)"
-    else:
-        guess = ""
-    missing = "no air below -200" if air < 0.001 else "hardly any tissue in -200..200"
-    raise CarmError(
-        f"{path}: values {low}..{high} have {missing}{guess}; want a CT in Hounsfield units, air near -1000"
-    )
 
 
 def _one_line(error: Exception) -> str:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from carm_env.errors import CarmError
-from carm_env.patient.nifti import read_nifti
+from carm_env.patient.readers.nifti import read_nifti
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 SHAPE = (7, 9, 11)
