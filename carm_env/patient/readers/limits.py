@@ -64,8 +64,8 @@ def check_affine(affine: ArrayLike, shape: Sequence[int], where: object) -> F64:
     shear = shear_deg(matrix)
     if shear > MAX_SHEAR_DEG:
         raise CarmError(
-            f"{where}: the affine is sheared by {shear:.1f} degrees; want perpendicular axes (of a tilted gantry, bring "
-            "the DICOM folder itself or resample first)"
+            f"{where}: the affine is sheared by {shear:.1f} degrees; want perpendicular axes (from a tilted gantry: "
+            "the DICOM folder itself, or resample first)"
         )
     return matrix
 

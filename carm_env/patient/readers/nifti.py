@@ -6,6 +6,7 @@ import gzip
 import math
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -25,7 +26,7 @@ _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True)
-class _Header:
+class Header:
     """What the reader needs of a NIfTI header: stored shape [3], voxel type, scaling and affine to LPS mm."""
 
     shape: tuple[int, int, int]
@@ -47,12 +48,25 @@ def read_nifti(path: str | Path) -> Volume:
         CarmError: the file is missing, no NIfTI, cut short, not three-dimensional, or does not hold a CT in HU.
     """
     path = Path(path)
+    with opened(path) as (stream, header):
+        return _read_volume(stream, header, path)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[IO[bytes], Header]]:
+    """A NIfTI file whose header is checked and which can hold the voxels that it claims; ``slabs`` reads these.
+
+    The stream stands behind the header. What breaks while the block reads on is told like what breaks here.
+
+    Raises:
+        CarmError: the file is missing, no NIfTI, cut short or not three-dimensional.
+    """
     _check_file(path)
     try:
         with _open(path) as stream:
             header = _read_header(stream, path)
             _check_size(header, path)
-            return _read_volume(stream, header, path)
+            yield stream, header
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise CarmError(f"{path}: the gzip stream is damaged or cut short ({error}); want the complete file") from error
     except OSError as error:
@@ -79,7 +93,7 @@ def _open(path: Path) -> IO[bytes]:
     return gzip.open(path, "rb") if zipped else path.open("rb")  # type: ignore[return-value]
 
 
-def _read_header(stream: IO[bytes], path: Path) -> _Header:
+def _read_header(stream: IO[bytes], path: Path) -> Header:
     from nibabel.imageglobals import LoggingOutputSuppressor
     from nibabel.nifti1 import Nifti1Header
     from nibabel.nifti2 import Nifti2Header
@@ -105,7 +119,7 @@ def _read_header(stream: IO[bytes], path: Path) -> _Header:
         raise CarmError(f"{path}: malformed NIfTI header ({_one_line(error)}); want a valid NIfTI file") from error
 
 
-def _parse_header(header: Any, path: Path) -> _Header:
+def _parse_header(header: Any, path: Path) -> Header:
     if not (int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0):
         raise CarmError(f"{path}: neither sform nor qform is set, left and right are unknown; want a file with one")
     shape = limits.check_shape(header.get_data_shape(), path)
@@ -117,10 +131,10 @@ def _parse_header(header: Any, path: Path) -> _Header:
     affine[:3] *= _MM_OF_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
     limits.check_affine(affine, shape, path)
     offset = max(int(header.get_data_offset()), int(header.sizeof_hdr))
-    return _Header(shape, dtype, offset, float(slope or 1.0), float(intercept or 0.0), affine)
+    return Header(shape, dtype, offset, float(slope or 1.0), float(intercept or 0.0), affine)
 
 
-def _check_size(header: _Header, path: Path) -> None:
+def _check_size(header: Header, path: Path) -> None:
     """Refuses sizes that the file cannot hold, before anything is allocated."""
     size = path.stat().st_size
     with path.open("rb") as raw:
@@ -131,10 +145,10 @@ def _check_size(header: _Header, path: Path) -> None:
         raise CarmError(f"{path}: cut short: {text} voxels need {needed} bytes, the file has {size}; want all of it")
 
 
-def _read_volume(stream: IO[bytes], header: _Header, path: Path) -> Volume:
+def _read_volume(stream: IO[bytes], header: Header, path: Path) -> Volume:
     hu, stored, affine = limits.canonical(header.shape, header.affine)
     bad = 0
-    for first, slab in _slabs(stream, header, path):
+    for first, slab in slabs(stream, header, path):
         target = stored[:, :, first : first + slab.shape[2]]
         bad += limits.to_hu(slab, target, header.slope, header.intercept)
     limits.check_finite(bad, hu.size, path)
@@ -142,7 +156,7 @@ def _read_volume(stream: IO[bytes], header: _Header, path: Path) -> Volume:
     return Volume(hu, affine)
 
 
-def _slabs(stream: IO[bytes], header: _Header, path: Path) -> Iterator[tuple[int, NDArray[Any]]]:
+def slabs(stream: IO[bytes], header: Header, path: Path) -> Iterator[tuple[int, NDArray[Any]]]:
     """Yields (index of the first slice, raw slab [X, Y, k]) along the slowest stored axis."""
     _skip(stream, header.offset - stream.tell())
     nx, ny, nz = header.shape

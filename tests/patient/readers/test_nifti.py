@@ -253,3 +253,20 @@ def test_a_damaged_gzip_never_escapes_as_another_error(tmp_path, at, flip) -> No
     else:
         lines = [""]
     assert len(lines) == 1
+
+
+@pytest.mark.parametrize(("unit", "scale"), [(0, 1.0), (1, 0.001), (2, 1.0), (3, 1000.0)])
+def test_the_unit_code_decides_the_scale(tmp_path, unit, scale) -> None:
+    affine = lps_affine()
+    affine[:3] *= scale
+    path = patched(save(tmp_path / "ct.nii", ct(), affine), 123, np.array([unit | 8], np.uint8))
+    np.testing.assert_allclose(read_nifti(path).affine, lps_affine(), rtol=1e-5, atol=1e-3)
+
+
+def test_a_sheared_affine_is_refused_and_rounding_is_not(tmp_path) -> None:
+    affine = lps_affine()
+    affine[1, 2] = 2.5 * np.tan(np.radians(12.0))
+    with pytest.raises(CarmError, match=r"sheared by 12\.0 degrees"):
+        read_nifti(save(tmp_path / "tilted.nii", ct(), affine))
+    affine[1, 2] = 2.5 * np.tan(np.radians(0.05))
+    np.testing.assert_array_equal(read_nifti(save(tmp_path / "rounded.nii", ct(), affine)).hu, ct())
