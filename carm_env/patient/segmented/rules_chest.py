@@ -1,0 +1,136 @@
+"""Rule for the domes of the diaphragm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carm_env.patient.segmented.found import Found, Masks, Unfit
+from carm_env.patient.segmented.mask import Mask, coarser, merged
+
+F64 = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+_FRAME_BELOW_MM = 25.0
+_BACK_SPARE_MM = 10.5
+_RIGHT_OUT, _LEFT_OUT, _LEFT_BACK, _LEFT_LEAST, _MOST_BACK = 0.48, 0.71, 0.6, 0.4, 0.8
+_TOP_MM = 2.0
+_SMOOTH_MM = 3.0
+_ROUGH_MM = 5.0
+_ORGANS = {"right": ("liver",), "left": ("stomach", "spleen")}
+_ORGAN_MM = (-12.0, 70.0)
+"""How far the highest organ under a dome may lie below it."""
+
+
+def hemidiaphragm(masks: Masks, side: str) -> Found:
+    """Highest point of the dome beside the heart, on the lung's lower surface.
+
+    The chest is measured in both lungs 25 mm below the domes: its middle, half its width, and half its depth (as far
+    as the lungs reach behind the middle, less 10.5 mm). Beside the heart is, on the right, what lies more than 0.48
+    half widths out; on the left, what lies more than 0.4 half widths out and where that share and 0.6 times the share
+    of the half depth backwards exceed 0.71; on both sides what lies less than 0.8 half depths behind the middle. There
+    the lower surface, smoothed over 3 mm and without its rim of 6 mm, is searched for the highest 2 mm, of which higher
+    columns weigh more. The highest organ below (liver; stomach or spleen) must fit.
+    """
+    lungs = {each: _lung(masks, each) for each in ("right", "left")}
+    surfaces = {each: _lower_surface(lung) for each, lung in lungs.items()}
+    tops: dict[str, F64] = {}
+    level = float(np.mean([_low_part(lung) for lung in lungs.values()]))
+    for _ in range(3):
+        chest = _chest(lungs, level)
+        tops = {each: _top(surface, chest, each) for each, surface in surfaces.items()}
+        level = float(np.mean([top[2] for top in tops.values()])) - _FRAME_BELOW_MM
+    point = tops[side]
+    if lungs[side].cut_near(point, 8.0):
+        raise Unfit(f"the {side} lung is cut by the edge of the CT")
+    _check_organs(masks, side, point)
+    return Found(point, 7.0)
+
+
+@dataclass(frozen=True)
+class _Chest:
+    """Middle, half width and half depth of the chest at a level (mm)."""
+
+    x: float
+    y: float
+    half: float
+    deep: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Surface:
+    """A lung's lower surface: points [X, Y, 3] of its lowest voxels' lower faces, smoothed, and where it holds."""
+
+    points: F64
+    holds: Bools
+
+
+def _lung(masks: Masks, side: str) -> Mask:
+    lobes = [m for name, m in masks.items() if name.startswith("lung_") and name.endswith(f"_{side}")]
+    if not lobes:
+        raise Unfit(f"no mask of the {side} lung")
+    return coarser(merged(lobes))
+
+
+def _low_part(lung: Mask) -> float:
+    """Height of the lung's lowest third, LPS z."""
+    return float(lung.to_mm([0.0, 0.0, 0.33 * lung.voxels.shape[2]])[2])
+
+
+def _lower_surface(lung: Mask) -> _Surface:
+    from scipy import ndimage
+
+    voxels, spacing = lung.voxels, lung.grid.spacing_mm
+    holds: Bools = np.asarray(voxels.any(axis=2))
+    low = voxels.argmax(axis=2)
+    if lung.start[2] == 0:
+        holds &= low > 0
+    usual = ndimage.median_filter(np.where(holds, low, 0), size=7).astype(float)
+    smooth = holds & (np.abs(low - usual) * spacing[2] < _ROUGH_MM)
+    width = _SMOOTH_MM / spacing[:2]
+    weight = ndimage.gaussian_filter(smooth.astype(float), width)
+    height = ndimage.gaussian_filter(np.where(smooth, low, 0.0), width) / np.maximum(weight, 1e-6)
+    rim = ndimage.binary_erosion(holds, iterations=max(1, round(6.0 / float(spacing[:2].mean()))))
+    x, y = np.meshgrid(*(np.arange(n) for n in low.shape), indexing="ij")
+    return _Surface(lung.to_mm(np.stack([x, y, height - 0.5], axis=-1)), rim & (weight > 0.3))
+
+
+def _chest(lungs: dict[str, Mask], level: float) -> _Chest:
+    outlines = {}
+    for side, lung in lungs.items():
+        k = round(float(lung.to_index([*lung.to_mm([0.0, 0.0, 0.0])[:2], level])[2]))
+        k = min(max(k, 0), lung.voxels.shape[2] - 1)
+        places = np.argwhere(lung.voxels[:, :, k])
+        outlines[side] = lung.to_mm(np.column_stack([places, np.full(len(places), k)]))
+    if min(map(len, outlines.values())) < 20:
+        raise Unfit("the lungs are cut below the domes")
+    right, left = outlines["right"][:, 0].min(), outlines["left"][:, 0].max()
+    y = np.concatenate(list(outlines.values()))[:, 1]
+    middle = 0.5 * (y.min() + y.max())
+    deep = y.max() - middle - _BACK_SPARE_MM
+    if left - right < 120.0 or deep < 30.0:
+        raise Unfit("the chest is cut or the lungs are mislabelled")
+    return _Chest(0.5 * (left + right), middle, 0.5 * (left - right), deep)
+
+
+def _top(surface: _Surface, chest: _Chest, side: str) -> F64:
+    out = (surface.points[..., 0] - chest.x) / chest.half
+    back = (surface.points[..., 1] - chest.y) / chest.deep
+    beside = out < -_RIGHT_OUT if side == "right" else (out > _LEFT_LEAST) & (out + _LEFT_BACK * back > _LEFT_OUT)
+    allowed = surface.points[beside & (back < _MOST_BACK) & surface.holds]
+    if not len(allowed):
+        raise Unfit(f"no lower surface of the {side} lung beside the heart")
+    top = allowed[:, 2].max()
+    cap = allowed[allowed[:, 2] > top - _TOP_MM]
+    point = np.average(cap, axis=0, weights=cap[:, 2] - top + _TOP_MM)
+    return np.array([point[0], point[1], top])
+
+
+def _check_organs(masks: Masks, side: str, point: F64) -> None:
+    """Raises ``Unfit`` where the highest organ under a dome is not right below it."""
+    organs = [masks[name] for name in _ORGANS[side] if name in masks]
+    tops = [float(organ.to_mm(np.subtract(organ.voxels.shape, 1))[2]) for organ in organs]
+    if tops and not _ORGAN_MM[0] <= point[2] - max(tops) <= _ORGAN_MM[1]:
+        names = " and ".join(_ORGANS[side])
+        raise Unfit(f"the {side} dome lies {point[2] - max(tops):.0f} mm above the top of {names}")
