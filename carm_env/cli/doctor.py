@@ -99,7 +99,7 @@ def _browser() -> str:
 
 
 def _patient_cache() -> str:
-    from carm_env.patient.cache import cache_bytes, cache_folder, used_bytes
+    from carm_env.patient.store import cache_bytes, cache_folder, used_bytes
 
     if cache_bytes() == 0:
         raise RuntimeError("CARM_CACHE_GB=0: phantoms are made anew every time")

@@ -1,4 +1,4 @@
-"""`carm patients`: looks at CTs, lists cohorts, writes generated patients to files."""
+"""`carm patients`: looks at CTs, lists cohorts, writes generated patients to files; imports and fetches CTs."""
 
 from __future__ import annotations
 
@@ -11,32 +11,39 @@ from math import isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from carm_env.cli.options import one, options
 from carm_env.errors import CarmError
 
 if TYPE_CHECKING:
     from carm_env.patient.names import Name
 
 HELP = """\
-carm patients check PATIENT [--target X,Y,Z] [--json]     what is there, and what a run would miss
+carm patients check PATIENT [--target X,Y,Z] [--json]     what is there, and what a run would miss; a picture
+carm patients import SRC --out FOLDER [...]               any CTs to canonical ones with landmarks (import --help)
+carm patients fetch NAME [--out FOLDER]                   a public segmented CT: whole-body-male, whole-body-female
 carm patients list COHORT [--split SPLIT] [--json]        its patients and their splits
 carm patients make NAME [--split SPLIT] --out FOLDER      writes CTs, labels and landmarks as files
 
-  PATIENT   phantom:SEED, the path of a NIfTI CT (.nii, .nii.gz; landmarks come from NAME.landmarks.json beside it), or
+  PATIENT   phantom:SEED, a CT (NIfTI, NRRD or MHA file, DICOM folder, FOLDER#N for its N-th series, folder with
+            ct.nii.gz and segmentations; NAME.landmarks.json beside it gives landmarks, else they are estimated), or
             warp:SEED:PATH, a seeded variation of that CT
-  COHORT    phantom-N, warp-N:PATH, or a JSON list; NAME is a cohort or one patient
+  COHORT    phantom-N, warp-N:PATH, or a JSON, YAML or CSV list; NAME is a cohort or one patient
   SPLIT     all, train, validation or test: by a hash of the patient
   --target  a target in patient LPS mm, where the CT has none
+  --preview FILE.png   where the picture from front and side goes (default runs/check/ID.png), or none
 """
 MARKS = {"ok": "ok  ", "warning": "note", "missing": "MISS"}
 
 
 def main(argv: list[str]) -> int:
-    if not argv or "-h" in argv or "--help" in argv:
+    from carm_env.cli.patients_import import fetch, import_ct
+
+    commands = {"check": check, "import": import_ct, "fetch": fetch, "list": list_patients, "make": make}
+    if not argv or argv[0] in ("-h", "--help") or ("--help" in argv and argv[0] not in ("import", "fetch")):
         print(HELP)
         return 0
-    commands = {"check": check, "list": list_patients, "make": make}
     if argv[0] not in commands:
-        raise CarmError(f"unknown command `carm patients {argv[0]}`; there are: check, list, make")
+        raise CarmError(f"unknown command `carm patients {argv[0]}`; there are: {', '.join(commands)}")
     return commands[argv[0]](argv[1:])
 
 
@@ -44,12 +51,11 @@ def list_patients(argv: list[str]) -> int:
     """Prints a cohort: a line a patient, or the JSON that ``cohort=FILE.json`` reads."""
     from carm_env.patient.cohort import as_record, load_cohort
 
-    as_json = "--json" in argv
-    options, rest = _options([a for a in argv if a != "--json"], ("--split",))
-    cohort = load_cohort(_one(rest, "list", "a cohort, e.g. phantom-1000"))
-    chosen = cohort.select(options.get("--split", "all"))
+    given, rest = options(argv, ("--split",), ("--json",))
+    cohort = load_cohort(one(rest, "list", "a cohort, e.g. phantom-1000"))
+    chosen = cohort.select(given.get("--split", "all"))
     record = as_record(cohort, chosen)
-    if as_json:
+    if "--json" in given:
         print(json.dumps(record, indent=1))
         return 0
     for entry in record["patients"]:
@@ -65,12 +71,12 @@ def make(argv: list[str]) -> int:
     from carm_env.patient.load import load_patient
     from carm_env.patient.names import parse_name
 
-    options, rest = _options(argv, ("--split", "--out"))
-    name = _one(rest, "make", "a cohort or a patient, e.g. phantom-10 or phantom:3")
-    if "--out" not in options:
+    given, rest = options(argv, ("--split", "--out"))
+    name = one(rest, "make", "a cohort or a patient, e.g. phantom-10 or phantom:3")
+    if "--out" not in given:
         raise CarmError("carm patients make needs a folder; want --out FOLDER")
-    chosen = load_cohort(name).select(options.get("--split", "all")) if is_cohort(name) else (parse_name(name),)
-    folder = Path(options["--out"])
+    chosen = load_cohort(name).select(given.get("--split", "all")) if is_cohort(name) else (parse_name(name),)
+    folder = Path(given["--out"])
     stems = _stems(chosen)
     missing = [p for p in chosen if not (folder / f"{stems[p]}.nii.gz").exists()]
     for patient in _with_progress(missing):
@@ -93,19 +99,22 @@ def _stems(patients: Sequence[Name]) -> dict[Name, str]:
 
 def check(argv: list[str]) -> int:
     """Prints the findings; 0 if a run would work, 1 if something that it needs is missing."""
-    from carm_env.patient.check import check_patient
+    from carm_env.patient.check import Finding, check_patient
+    from carm_env.patient.load import load_patient
 
-    as_json = "--json" in argv
-    rest = [a for a in argv if a != "--json"]
-    target = None
-    if "--target" in rest:
-        at = rest.index("--target")
-        target = _point(rest[at + 1] if at + 1 < len(rest) else "")
-        del rest[at : at + 2]
+    given, rest = options(argv, ("--target", "--preview"), ("--json",))
+    target = _point(given["--target"]) if "--target" in given else None
     if len(rest) != 1:
         raise CarmError(f"carm patients check takes one patient, got {len(rest)}; want phantom:SEED or a path")
     findings = check_patient(rest[0], target)
-    if as_json:
+    where = given.get("--preview", "")
+    if where != "none":
+        from carm_env.view.preview import save_preview
+
+        patient = load_patient(rest[0])
+        picture = save_preview(patient, where or Path("runs") / "check" / f"{patient.id}.png")
+        findings.append(Finding("ok", "picture", str(picture)))
+    if "--json" in given:
         print(json.dumps([asdict(f) for f in findings], indent=1))
     else:
         width = max(len(f.subject) for f in findings)
@@ -122,28 +131,6 @@ def _point(text: str) -> tuple[float, float, float]:
     if not all(map(isfinite, (x, y, z))):
         raise CarmError(f"--target {text!r} is not a point; want X,Y,Z in LPS mm")
     return x, y, z
-
-
-def _options(argv: list[str], known: tuple[str, ...]) -> tuple[dict[str, str], list[str]]:
-    """``--name value`` pairs, and the rest."""
-    options, rest, words = {}, [], iter(argv)
-    for word in words:
-        if word in known:
-            value = next(words, None)
-            if value is None:
-                raise CarmError(f"{word} needs a value")
-            options[word] = value
-        elif word.startswith("-"):
-            raise CarmError(f"unknown option {word!r}; options: {', '.join(known)}")
-        else:
-            rest.append(word)
-    return options, rest
-
-
-def _one(rest: list[str], command: str, wanted: str) -> str:
-    if len(rest) != 1:
-        raise CarmError(f"carm patients {command} takes one name, got {len(rest)}; want {wanted}")
-    return rest[0]
 
 
 def _with_progress(items: Sequence[Any]) -> Iterable[Any]:

@@ -59,6 +59,9 @@ def _volume(patient: Patient) -> list[Finding]:
     band = patient.meta.get("synthetic_band_mm")
     if band:
         found.append(Finding("warning", "synthetic band", f"z {band[0]:.0f} to {band[1]:.0f} mm is not measured"))
+    if "seam_mm" in patient.meta:
+        found.append(Finding("ok", "seam", f"two scans joined at z {patient.meta['seam_mm']:.0f} mm"))
+    found += [Finding("warning", "reading", note) for note in patient.meta.get("notes", [])]
     return found
 
 
@@ -66,11 +69,25 @@ def _points(patient: Patient) -> list[Finding]:
     absent = [name for name in LANDMARKS if name not in patient.landmarks]
     found = [Finding("ok", "landmarks", f"{len(LANDMARKS) - len(absent)} of {len(LANDMARKS)} present")]
     if not patient.landmarks and not patient.targets:
-        text = "no landmark file: write NAME.landmarks.json beside the CT, or give task.target_mm=[x,y,z]"
+        text = (
+            "no landmark file, and none could be estimated: write NAME.landmarks.json beside the CT, or give "
+            "task.target_mm=[x,y,z]"
+        )
         return [Finding("warning", "landmarks", text)]
     if absent:
         found.append(Finding("warning", "landmarks", "absent: " + ", ".join(absent)))
+    found += [_from_elsewhere(patient, origin) for origin in sorted(set(patient.meta.get("origin", {}).values()))]
     return found
+
+
+def _from_elsewhere(patient: Patient, origin: str) -> Finding:
+    """Points that nobody set by hand, with their uncertainty."""
+    sd = patient.meta.get("uncertainty_mm", {})
+    names = [n for n, o in patient.meta["origin"].items() if o == origin]
+    listed = ", ".join(f"{n} {sd[n]:.0f}" if n in sd else n for n in names)
+    level: Literal["ok", "warning"] = "warning" if origin == "estimated" else "ok"
+    how = {"estimated": "estimated from the CT", "segmentation": "derived from masks"}[origin]
+    return Finding(level, origin, f"{len(names)} points {how}, with sd in mm: {listed}")
 
 
 def _target(patient: Patient, target_mm: np.ndarray | None) -> Finding:

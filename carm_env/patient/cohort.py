@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from carm_env.errors import CarmError
+from carm_env.patient.cohort_file import MAX_PATIENTS, SUFFIXES, read_entries
 from carm_env.patient.names import Name, parse_name
-from carm_env.patient.split import SPLITS, Split
+from carm_env.patient.split import SPLITS, Split, split_of
+from carm_env.patient.stamps import stamp
 
 ALL = "all"
-MAX_PATIENTS = 1_000_000
-_MAX_FILE_BYTES = 64 * 2**20
+FOLDER_FILE = "cohort.json"
+"""What an import writes into its folder."""
 _FAMILY = re.compile(r"phantom-(\d{1,7})|warp-(\d{1,7}):(.+)", re.DOTALL)
-_FORMS = "want phantom-N, warp-N:PATH, or the path of a cohort's JSON file"
+_FORMS = "want phantom-N, warp-N:PATH, or the path of a cohort's JSON, YAML or CSV file"
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def check_split(split: str) -> None:
 
 def is_cohort(name: str) -> bool:
     """Whether a name has the form of a cohort's."""
-    return _FAMILY.fullmatch(name) is not None or name.lower().endswith(".json")
+    return _FAMILY.fullmatch(name) is not None or _file(name).name.lower().endswith(SUFFIXES)
 
 
 def absolute(name: str) -> str:
@@ -68,16 +69,16 @@ def absolute(name: str) -> str:
 def load_cohort(name: str) -> Cohort:
     """A cohort by name.
 
-    ``phantom-N`` holds the phantoms of seeds 0 to N - 1 and ``warp-N:PATH`` that many warps of one CT. A JSON file
-    holds ``{"schema": 1, "patients": [...]}``: names as for ``patient=`` (paths relative to the file), or objects
-    ``{"name": ..., "split": "train" | "validation" | "test"}``; without a split the patient's hash decides. Warps go
-    with their CT.
+    ``phantom-N`` holds the phantoms of seeds 0 to N - 1 and ``warp-N:PATH`` that many warps of one CT. A JSON, YAML or
+    CSV file (see ``cohort_file``) lists names as for ``patient=`` (paths relative to the file), each perhaps with a
+    ``split`` and with ``patient``, the person; without a split the person's hash decides, or that of the name. Warps go
+    with their CT. A folder stands for the ``cohort.json`` in it.
 
     Raises:
         CarmError: the name or the file is malformed.
     """
     if _FAMILY.fullmatch(name) is None:
-        return _from_file(name)
+        return _from_file(name, stamp(_file(name)))
     return _family(name)
 
 
@@ -95,43 +96,48 @@ def _family(name: str) -> Cohort:
     return Cohort(name, patients, tuple(p.split for p in patients))
 
 
-def _from_file(name: str) -> Cohort:
+def _file(name: str) -> Path:
     path = Path(name)
-    if path.suffix.lower() != ".json":
+    return path / FOLDER_FILE if (path / FOLDER_FILE).is_file() else path
+
+
+@lru_cache(4)
+def _from_file(name: str, version: str) -> Cohort:
+    """The cohort of a file as it is now: ``version`` changes with the file."""
+    path = _file(name)
+    if path.suffix.lower() not in SUFFIXES:
         raise CarmError(f"cohort {name[:80]!r} is unknown; {_FORMS}")
-    try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise CarmError(f"{path}: the cohort's file has more than {_MAX_FILE_BYTES} bytes")
-        record = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise CarmError(f"{path}: not a readable JSON file ({type(error).__name__}); {_FORMS}") from None
-    entries = record.get("patients") if isinstance(record, dict) else None
-    if not isinstance(entries, list) or record.get("schema") != 1 or not 1 <= len(entries) <= MAX_PATIENTS:
-        raise CarmError(
-            f'{path}: not a cohort; want {{"schema": 1, "patients": [...]}} with 1 to {MAX_PATIENTS} patients'
-        )
-    read = [_entry(entry, i, path) for i, entry in enumerate(entries)]
-    if len({str(patient) for patient, _ in read}) < len(read):
+    read = [_entry(entry, f"{path}: patients[{i}]", path.parent) for i, entry in enumerate(read_entries(path))]
+    if len({str(patient) for patient, _, _ in read}) < len(read):
         raise CarmError(f"{path}: a patient stands in the list twice; want each once")
-    return Cohort(name, tuple(p for p, _ in read), tuple(s for _, s in read))
+    _check_persons(read, path)
+    return Cohort(name, tuple(p for p, _, _ in read), tuple(s for _, s, _ in read))
 
 
-def _entry(entry: Any, index: int, path: Path) -> tuple[Name, Split]:
-    where = f"{path}: patients[{index}]"
-    given = entry if isinstance(entry, dict) else {"name": entry}
-    if not isinstance(given.get("name"), str) or set(given) - {"name", "split"}:
-        raise CarmError(f'{where} is not a patient; want a name or {{"name": ..., "split": ...}}')
+def _entry(given: dict[str, Any], where: str, folder: Path) -> tuple[Name, Split, str]:
     patient = parse_name(given["name"])
     if patient.is_family:
         raise CarmError(
             f"{where}: {given['name'][:80]!r} is a family; want one patient, e.g. {str(patient.member(3))!r}"
         )
     if patient.path:
-        patient = Name(patient.kind, patient.seed, str(path.parent / patient.path))
-    split = given.get("split", patient.split)
+        patient = Name(patient.kind, patient.seed, str(folder / patient.path))
+    person = str(given.get("patient", ""))
+    split = given.get("split", split_of(f"person:{person}") if person else patient.split)
     if split not in SPLITS:
         raise CarmError(f"{where}: split {str(split)[:40]!r} is unknown; want one of {', '.join(SPLITS)}")
-    return patient, split
+    return patient, split, person
+
+
+def _check_persons(read: list[tuple[Name, Split, str]], path: Path) -> None:
+    """Refuses a list that puts one person into two splits."""
+    seen: dict[str, Split] = {}
+    for number, (_, split, person) in enumerate(read):
+        if person and seen.setdefault(person, split) != split:
+            raise CarmError(
+                f"{path}: patients[{number}] is in {split}, another CT of the same person in {seen[person]}; "
+                "want all CTs of a person in one split"
+            )
 
 
 def as_record(cohort: Cohort, patients: Sequence[Name]) -> dict[str, Any]:

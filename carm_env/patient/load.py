@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import numpy as np
 
 from carm_env.errors import CarmError
 from carm_env.patient.cache import cached
-from carm_env.patient.model import Patient, Volume
+from carm_env.patient.model import LANDMARKS, SCAN_PREFIX, Demographics, Patient, Scan, Volume
 from carm_env.patient.names import Name, parse_name
-from carm_env.patient.readers.nifti import read_nifti
+from carm_env.patient.readers.source import read_scan, split_series
 from carm_env.patient.sidecar import Sidecar, check_points, read_sidecar, sidecar_path
+from carm_env.patient.stamps import MISSING, stamp
 
 CACHE_BYTES = 2**30
 
@@ -24,11 +26,12 @@ _lock = threading.Lock()
 
 
 def load_patient(spec: str) -> Patient:
-    """The patient named by ``spec``: ``phantom:SEED``, a path to a NIfTI file (with its landmark file, if any), or
-    ``warp:SEED:PATH``, a seeded variation of that CT.
+    """The patient named by ``spec``: ``phantom:SEED``, the path of a CT (see ``readers.source``; with its landmark
+    file, if any), or ``warp:SEED:PATH``, a seeded variation of that CT.
 
-    The last patients are kept in memory, up to ``CACHE_BYTES`` of voxels a process (the newest always); a file that
-    changed on disk is read again. Generated patients are kept on disk as well (see ``cache``), memory-mapped.
+    The last patients are kept open, up to ``CACHE_BYTES`` of voxels a process (the newest always); a file that changed
+    on disk is read again. Their voxels lie on disk (see ``cache``), memory-mapped: all lanes and processes share one
+    copy.
 
     Raises:
         CarmError: the name is malformed, names a family instead of a patient, or the file is not a CT.
@@ -56,22 +59,16 @@ def content_id(volume: Volume) -> str:
     digest = hashlib.blake2b(np.ascontiguousarray(volume.hu).data, digest_size=8)
     digest.update(str(volume.hu.shape).encode())
     digest.update(np.ascontiguousarray(volume.affine).tobytes())
-    return "ct-" + digest.hexdigest()
+    return SCAN_PREFIX + digest.hexdigest()
 
 
 def _key(name: Name) -> tuple[Any, ...]:
-    if name.kind == "phantom":
-        return (str(name),)
-    path = Path(name.path)
-    return (str(name.absolute()), _stamp(path), _stamp(sidecar_path(path)))
+    return (str(name),) if name.kind == "phantom" else (str(name.absolute()), *_stamps(name))
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        stat = path.stat()
-    except (OSError, ValueError):
-        return None
-    return stat.st_mtime_ns, stat.st_size
+def _stamps(name: Name) -> tuple[str, str]:
+    path, _ = split_series(name.path)
+    return stamp(path), stamp(sidecar_path(path))
 
 
 def _load(name: Name) -> Patient:
@@ -81,13 +78,57 @@ def _load(name: Name) -> Patient:
         source = load_patient(name.path)
         recipe = f"warp {name.seed} of {source.id} {_points_hash(source)} as {Path(name.path).name}"
         return cached(recipe, lambda: _warp(name, source))
-    path = Path(name.path)
-    volume = read_nifti(path)
+    if stamp(split_series(name.path)[0]) == MISSING:
+        return _scan(name)
+    return cached(f"ct {name.absolute()} {_stamps(name)}", lambda: _scan(name), "readers")
+
+
+def _scan(name: Name) -> Patient:
+    path, _ = split_series(name.path)
     beside = sidecar_path(path)
-    sidecar = read_sidecar(beside) if beside.exists() else Sidecar(meta={"arms": None, "synthetic_band_mm": None})
-    check_points(sidecar, volume, beside)
-    meta = {"source": path.name, "split": name.split, **sidecar.meta}
-    return Patient(content_id(volume), volume, sidecar.landmarks, sidecar.targets, sidecar.demographics, meta)
+    scan = read_scan(name.path)
+    return as_patient(scan, path.name, name.split, read_sidecar(beside) if beside.exists() else Sidecar(), beside)
+
+
+def as_patient(scan: Scan, source: str, split: str, sidecar: Sidecar | None = None, beside: Path | str = "") -> Patient:
+    """The patient of a scan. Landmarks: the landmark file's, else the scan's own, else estimated (and marked so).
+
+    Args:
+        source, split: for ``meta``. sidecar: what stands in the landmark file ``beside`` the CT, if there is one.
+
+    Raises:
+        CarmError: the landmark file's points belong to another CT.
+    """
+    given = sidecar or Sidecar()
+    check_points(given, scan.volume, beside)
+    landmarks, targets = scan.landmarks | given.landmarks, scan.targets | given.targets
+    for name in given.absent:
+        landmarks.pop(name, None)
+        targets.pop(name, None)
+    origin = {n: o for n, o in scan.meta.get("origin", {}).items() if n not in given.landmarks | given.targets}
+    known = landmarks.keys() | targets.keys() | given.absent
+    sd = scan.meta.get("uncertainty_mm", {}) | given.meta.get("uncertainty_mm", {})
+    if not known.issuperset({*LANDMARKS, "sella"}):
+        from carm_env.patient.estimate import estimate_landmarks
+
+        found = estimate_landmarks(scan.volume)
+        new = {n: p for n, p in found.points.items() if n not in known}
+        origin |= dict.fromkeys(new, "estimated")
+        sd = sd | {n: round(found.sd_mm[n], 1) for n in new}
+        landmarks |= {n: p for n, p in new.items() if n in LANDMARKS}
+        targets |= {n: p for n, p in new.items() if n not in LANDMARKS}
+    meta = {"source": source, "split": split, "arms": None, "synthetic_band_mm": None} | scan.meta | given.meta
+    marks = {"origin": origin | given.meta.get("origin", {}), "uncertainty_mm": sd}
+    meta |= {key: values for key, values in marks.items() if values}
+    if scan.notes:
+        meta["notes"] = [*scan.notes, *given.meta.get("notes", [])]
+    who = _merged(given.demographics, scan.demographics)
+    return Patient(content_id(scan.volume), scan.volume, landmarks, targets, who, meta)
+
+
+def _merged(first: Demographics, second: Demographics) -> Demographics:
+    """What the first knows, and of the rest what the second knows."""
+    return Demographics(**(asdict(second) | {k: v for k, v in asdict(first).items() if v is not None}))
 
 
 def _phantom(name: Name) -> Patient:

@@ -36,6 +36,14 @@ LANDMARKS: tuple[str, ...] = (
 """The 20 landmarks in the seed paper's order; stored ids are 1-based, array indices 0-based."""
 
 
+SCAN_PREFIX = "ct-"
+"""How ids of patients read from a CT begin."""
+
+
+PLAUSIBLE = {"age_years": (0.0, 130.0), "height_cm": (30.0, 280.0), "weight_kg": (1.0, 650.0)}
+"""Ranges of demographics that a record can be believed in."""
+
+
 @dataclass(frozen=True)
 class Demographics:
     """What the record says; ``None`` where it is silent."""
@@ -120,3 +128,8 @@ class Patient:
     demographics: Demographics = field(default_factory=Demographics)
     meta: dict[str, Any] = field(default_factory=dict)
     labels: NDArray[np.uint8] | None = None
+
+    @property
+    def is_scan(self) -> bool:
+        """Whether it was read from a CT rather than generated."""
+        return self.id.startswith(SCAN_PREFIX)

@@ -13,7 +13,10 @@ from carm_env.errors import CarmError
 from carm_env.patient.split import Split, split_of
 
 Kind = Literal["phantom", "warp", "ct"]
-_FORMS = "want 'phantom', 'phantom:SEED', 'warp:PATH', 'warp:SEED:PATH' or the path of a NIfTI file"
+_FORMS = "want 'phantom', 'phantom:SEED', 'warp:PATH', 'warp:SEED:PATH' or the path of a CT (file or folder)"
+CT_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
+_PLAIN = frozenset({"ct", "image", "img", "volume", "scan", "dicom"})
+"""Names that say nothing of the patient: the folder's name does."""
 _WARP = re.compile(r"warp:(?:(\d{1,19}):)?(.+)", re.DOTALL)
 
 
@@ -50,10 +53,19 @@ class Name:
 
     @property
     def split(self) -> Split:
-        """Where the patient belongs: warps with the CT that they are made from, a CT by its file's name."""
+        """Where the patient belongs: warps with their CT, a CT by the name of its file or folder."""
         if self.kind == "phantom":
             return split_of(str(self))
-        return split_of("ct:" + Path(self.path).name.removesuffix(".gz").removesuffix(".nii"))
+        path = Path(self.path)
+        name = stem(path)
+        return split_of("ct:" + (Path(path.absolute().parent).name if name.lower() in _PLAIN else name))
+
+
+def stem(path: Path) -> str:
+    """The name of a CT's file without its suffix, or of its folder."""
+    lower = path.name.lower()
+    suffix = next((s for s in CT_SUFFIXES if lower.endswith(s)), "")
+    return path.name[: len(path.name) - len(suffix)] if len(path.name) > len(suffix) else path.name
 
 
 def parse_name(spec: str) -> Name:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carm_env.errors import CarmError
-from carm_env.patient.model import LANDMARKS, Demographics, Patient, Volume
+from carm_env.patient.model import LANDMARKS, PLAUSIBLE, Demographics, Patient, Volume
+from carm_env.patient.names import stem
+from carm_env.patient.sidecar_meta import SCAN_META, is_number, point_meta, scan_meta, short
 
 F64 = NDArray[np.float64]
 SCHEMA = 1
@@ -21,32 +22,30 @@ FRAME = "LPS mm"
 MAX_BYTES = 4 * 2**20
 MAX_TARGETS = 500
 FAR_OUTSIDE_MM = 50.0
-_RANGES = {"age_years": (0.0, 130.0), "height_cm": (30.0, 280.0), "weight_kg": (1.0, 650.0)}
 
 
 @dataclass(frozen=True)
 class Sidecar:
-    """Contents of a landmark file: points [3] in LPS mm, demographics, and ``meta`` (arms, synthetic band)."""
+    """Contents of a landmark file: points [3] in LPS mm, demographics, and ``meta`` as a patient has it.
+
+    ``absent``: landmarks and targets that the file says lie outside the CT (``null``).
+    """
 
     landmarks: dict[str, F64] = field(default_factory=dict)
     targets: dict[str, F64] = field(default_factory=dict)
     demographics: Demographics = field(default_factory=Demographics)
     meta: dict[str, Any] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
 
 
 def sidecar_path(volume_path: str | Path) -> Path:
-    """``NAME.landmarks.json`` beside ``NAME.nii`` or ``NAME.nii.gz``."""
+    """``NAME.landmarks.json`` beside ``NAME.nii.gz`` (or another CT format), or beside a folder ``NAME``."""
     path = Path(volume_path)
-    name = path.name
-    for suffix in (".nii.gz", ".nii"):
-        if name.lower().endswith(suffix):
-            name = name[: -len(suffix)]
-            break
-    return path.with_name(name + ".landmarks.json")
+    return path.with_name(stem(path) + ".landmarks.json")
 
 
 def read_sidecar(path: str | Path) -> Sidecar:
-    """Reads and checks a landmark file. ``null`` points are left out; ``extrapolated`` ones are not read at all.
+    """Reads and checks a landmark file. ``null`` points are ``absent``; ``extrapolated`` ones are not read at all.
 
     Raises:
         CarmError: names the file and the field.
@@ -54,17 +53,20 @@ def read_sidecar(path: str | Path) -> Sidecar:
     path = Path(path)
     record = _load(path)
     if record.get("schema") != SCHEMA or isinstance(record.get("schema"), bool):
-        raise CarmError(f"{path}: schema is {_short(record.get('schema'))}; want {SCHEMA}")
+        raise CarmError(f"{path}: schema is {short(record.get('schema'))}; want {SCHEMA}")
     if record.get("frame") != FRAME:
-        raise CarmError(f"{path}: frame is {_short(record.get('frame'))}; want {FRAME!r}")
+        raise CarmError(f"{path}: frame is {short(record.get('frame'))}; want {FRAME!r}")
     landmarks = _points(record, "landmarks", path)
     unknown = [name for name in _mapping(record, "landmarks", path) if name not in LANDMARKS]
     if unknown:
-        raise CarmError(f"{path}: landmarks.{_short(unknown[0])} is unknown; want one of {', '.join(LANDMARKS)}")
+        raise CarmError(f"{path}: landmarks.{short(unknown[0])} is unknown; want one of {', '.join(LANDMARKS)}")
     targets = _points(record, "targets", path)
     person = _mapping(record, "patient", path)
     meta = {"arms": _arms(person, path), "synthetic_band_mm": _band(record, path)}
-    return Sidecar(landmarks, targets, _demographics(person, path), meta)
+    entries = _mapping(record, "landmarks", path) | _mapping(record, "targets", path)
+    absent = frozenset(name for name, entry in entries.items() if entry is None)
+    meta |= point_meta(entries, path) | scan_meta(record, path)
+    return Sidecar(landmarks, targets, _demographics(person, path), meta, absent)
 
 
 def write_sidecar(path: str | Path, patient: Patient, volume_name: str) -> None:
@@ -83,9 +85,10 @@ def write_sidecar(path: str | Path, patient: Patient, volume_name: str) -> None:
             "height_cm": who.height_cm,
             "arms": patient.meta.get("arms"),
         },
-        "landmarks": {name: _entry(patient.landmarks.get(name)) for name in LANDMARKS},
-        "targets": {name: _entry(point) for name, point in patient.targets.items()},
+        "landmarks": {name: _entry(name, patient.landmarks.get(name), patient.meta) for name in LANDMARKS},
+        "targets": {name: _entry(name, point, patient.meta) for name, point in patient.targets.items()},
         "synthetic_band_mm": patient.meta.get("synthetic_band_mm"),
+        **{key: patient.meta[key] for key in SCAN_META if patient.meta.get(key)},
     }
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
@@ -137,7 +140,7 @@ def _mapping(record: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise CarmError(f"{path}: {key} is {_short(value)}; want an object")
+        raise CarmError(f"{path}: {key} is {short(value)}; want an object")
     if len(value) > MAX_TARGETS:
         raise CarmError(f"{path}: {key} has {len(value)} entries; want at most {MAX_TARGETS}")
     return value
@@ -150,9 +153,9 @@ def _points(record: dict[str, Any], key: str, path: Path) -> dict[str, F64]:
 
 def _position(entry: Any, field_name: str, path: Path) -> F64:
     position = entry.get("position") if isinstance(entry, dict) else None
-    if not (isinstance(position, list) and len(position) == 3 and all(map(_is_number, position))):
+    if not (isinstance(position, list) and len(position) == 3 and all(map(is_number, position))):
         raise CarmError(
-            f"{path}: {_short(field_name, 80)}.position is {_short(position)}; want 3 finite numbers, LPS mm"
+            f"{path}: {short(field_name, 80)}.position is {short(position)}; want 3 finite numbers, LPS mm"
         )
     return np.array(position, float)
 
@@ -160,12 +163,12 @@ def _position(entry: Any, field_name: str, path: Path) -> F64:
 def _demographics(person: dict[str, Any], path: Path) -> Demographics:
     sex = person.get("sex")
     if sex not in (None, "F", "M"):
-        raise CarmError(f"{path}: patient.sex is {_short(sex)}; want 'F', 'M' or null")
+        raise CarmError(f"{path}: patient.sex is {short(sex)}; want 'F', 'M' or null")
     values: dict[str, float | None] = {}
-    for name, (low, high) in _RANGES.items():
+    for name, (low, high) in PLAUSIBLE.items():
         value = person.get(name)
-        if value is not None and not (_is_number(value) and low <= value <= high):
-            raise CarmError(f"{path}: patient.{name} is {_short(value)}; want {low:g} to {high:g}, or null")
+        if value is not None and not (is_number(value) and low <= value <= high):
+            raise CarmError(f"{path}: patient.{name} is {short(value)}; want {low:g} to {high:g}, or null")
         values[name] = None if value is None else float(value)
     return Demographics(sex, **values)
 
@@ -174,7 +177,7 @@ def _arms(person: dict[str, Any], path: Path) -> str | None:
     arms = person.get("arms")
     if arms is not None and (not isinstance(arms, str) or len(arms) > 40):
         raise CarmError(
-            f"{path}: patient.arms is {_short(arms)}; want a word such as 'raised' or 'at the sides', or null"
+            f"{path}: patient.arms is {short(arms)}; want a word such as 'raised' or 'at the sides', or null"
         )
     return arms
 
@@ -183,20 +186,16 @@ def _band(record: dict[str, Any], path: Path) -> list[float] | None:
     band = record.get("synthetic_band_mm")
     if band is None:
         return None
-    if not (isinstance(band, list) and len(band) == 2 and all(map(_is_number, band)) and band[0] < band[1]):
-        raise CarmError(f"{path}: synthetic_band_mm is {_short(band)}; want [low, high] in mm, or null")
+    if not (isinstance(band, list) and len(band) == 2 and all(map(is_number, band)) and band[0] < band[1]):
+        raise CarmError(f"{path}: synthetic_band_mm is {short(band)}; want [low, high] in mm, or null")
     return [float(v) for v in band]
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9 and math.isfinite(value)
-
-
-def _entry(point: F64 | None) -> dict[str, list[float]] | None:
-    return None if point is None else {"position": [float(v) for v in point]}
-
-
-def _short(value: Any, length: int = 60) -> str:
-    text = value if isinstance(value, str) else repr(value)
-    text = " ".join(text.split())
-    return text if len(text) <= length else text[: length - 3] + "..."
+def _entry(name: str, point: F64 | None, meta: dict[str, Any]) -> dict[str, Any] | None:
+    if point is None:
+        return None
+    entry: dict[str, Any] = {"position": [float(v) for v in point]}
+    for key in ("uncertainty_mm", "origin"):
+        if name in meta.get(key, {}):
+            entry[key] = meta[key][name]
+    return entry

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from carm_env.errors import CarmError
 from carm_env.geometry import Cameras
 from carm_env.patient.model import Patient, Volume
+from carm_env.patient.store import shared_array
 from carm_env.render import kernels
 
 F64 = NDArray[np.float64]
@@ -52,8 +53,11 @@ def body_box(hu: NDArray[np.int16]) -> tuple[int, int, int, int]:
     return int(low[0]), int(high[0]), int(low[1]), int(high[1])
 
 
-def pack_volume(volume: Volume, name: str = "volume") -> PackedVolume:
+def pack_volume(volume: Volume, name: str = "volume", key: str | None = None) -> PackedVolume:
     """Packs a CT.
+
+    Args:
+        key: names the content of a CT whose packed voxels are to be shared with other processes, on disk.
 
     Raises:
         CarmError: ``hu`` is not a filled 3-D array, too large, or the affine cannot be inverted.
@@ -71,8 +75,13 @@ def pack_volume(volume: Volume, name: str = "volume") -> PackedVolume:
     padded = affine @ shift
     frame = kernels.LOW_PAD + kernels.HIGH_PAD
     shape = x1 - x0 + frame, y1 - y0 + frame, hu.shape[2]
-    voxels = np.empty(math.prod(shape) + 1, np.uint16)
-    kernels.pack(hu, x0, y0, voxels[:-1].reshape(shape))
+
+    def pack() -> NDArray[np.uint16]:
+        voxels = np.empty(math.prod(shape) + 1, np.uint16)
+        kernels.pack(hu, x0, y0, voxels[:-1].reshape(shape))
+        return voxels
+
+    voxels = pack() if key is None else shared_array(f"packed {key} {shape} {x0} {y0}", pack)
     return PackedVolume(
         voxels, shape, np.asarray(np.linalg.inv(padded), np.float64), np.ascontiguousarray(padded[:3, :3])
     )
@@ -82,7 +91,7 @@ class NumbaRenderer:
     """Joseph's method on packed volumes (see ``kernels``), the ``Renderer`` named ``numba``.
 
     Packed volumes are kept by ``patient.id``, the least recently used ones dropped beyond ``cache_bytes`` (2 bytes a
-    voxel of the body's box; the newest is always kept).
+    voxel of the body's box; the newest is always kept). Those of scans are memory-mapped: one copy for all processes.
     """
 
     name = "numba"
@@ -112,7 +121,8 @@ class NumbaRenderer:
         with self._lock:
             packed = self._cache.pop(patient.id, None)
             if packed is None:
-                packed = pack_volume(patient.volume, f"patient {patient.id}")
+                key = patient.id if patient.is_scan else None
+                packed = pack_volume(patient.volume, f"patient {patient.id}", key)
             self._cache[patient.id] = packed
             while len(self._cache) > 1 and sum(p.voxels.nbytes for p in self._cache.values()) > self.cache_bytes:
                 self._cache.popitem(last=False)

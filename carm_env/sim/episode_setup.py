@@ -80,7 +80,7 @@ def set_up(config: SimConfig, device: DevicePreset, seed: int) -> EpisodeSetup:
     to_table = _placement(anchor, offset, yaw_deg)
     target, goal = _goal(config, device, patient, to_table, seed)
     start, moved = _start(config, device, patient, to_table, height_error_cm, spread)
-    messages = [vertex_note] if vertex_note else []
+    messages = [note for note in (vertex_note, _estimate_note(config, patient, goal)) if note]
     if moved:
         messages.append(f"the start was moved {moved:+.0f} mm along z, into the CT and the table's travel")
     landmarks = np.full((len(LANDMARKS), 3), np.nan)
@@ -120,6 +120,15 @@ def _vertex(patient: Patient, body: Anchors) -> tuple[float, str]:
     d = patient.demographics
     z = max(float(np.mean(hips)) + nominal.groin_below_vertex_mm(d.height_cm, d.sex), body.vertex_z_mm)
     return z, "the CT has neither skull landmark nor sella: the vertex is estimated from femoral heads and height"
+
+
+def _estimate_note(config: SimConfig, patient: Patient, goal: int) -> str:
+    """What the user should know of a goal that no file gives."""
+    name = LANDMARKS[goal] if goal >= 0 else "sella"
+    if config.target_mm is not None or patient.meta.get("origin", {}).get(name) != "estimated":
+        return ""
+    sd = patient.meta.get("uncertainty_mm", {}).get(name)
+    return f"the target ({name}) is estimated from the CT" + (f", sd {sd:.0f} mm" if sd is not None else "")
 
 
 def _placement(anchor: F64, offset_mm: F64, yaw_deg: float) -> Rigid:
@@ -168,7 +177,7 @@ def _reachable(device: DevicePreset, patient: Patient, to_table: Rigid, name: st
     return bool(low + CT_MARGIN_MM <= point[2] <= high - CT_MARGIN_MM and in_travel)
 
 
-_SIDECAR_HINT = "put a NAME.landmarks.json beside NAME.nii.gz"
+_SIDECAR_HINT = "put a NAME.landmarks.json beside the CT"
 
 
 def _start(

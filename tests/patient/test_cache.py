@@ -52,7 +52,7 @@ def test_a_patient_is_made_once_and_read_back_exactly(folder) -> None:
 def test_recipes_and_code_decide_the_key(folder, monkeypatch) -> None:
     cache.cached("a", Maker(1))
     assert cache.cached("b", Maker(2)).id == "p-2"
-    monkeypatch.setattr(cache, "_code", lambda: "changed")
+    monkeypatch.setattr(cache, "_fingerprint", lambda code: "changed")
     assert cache.cached("a", Maker(3)).id == "p-3"
 
 
@@ -60,7 +60,7 @@ def test_recipes_and_code_decide_the_key(folder, monkeypatch) -> None:
 def test_a_damaged_entry_is_made_again(folder, damage) -> None:
     cache.cached("a", Maker())
     (entry,) = entries(folder)
-    voxels, record = entry / "hu.npy", entry / "patient.json"
+    voxels, record = entry / "hu.npy", entry / "record.json"
     if damage == "truncate":
         voxels.write_bytes(voxels.read_bytes()[:5000])
     elif damage == "flip":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from carm_env.patient.check import check_patient, estimate_height_cm
 from tests.patient.conftest import DATA
-from tests.patient.test_nifti import ct, save
+from tests.patient.readers.test_nifti import ct, save
 
 
 def levels(spec: str, target_mm: object = None) -> dict[tuple[str, str], str]:

@@ -9,7 +9,7 @@ from carm_env.errors import CarmError
 from carm_env.patient import load
 from carm_env.patient.load import content_id, load_patient
 from carm_env.patient.model import Volume
-from tests.patient.test_nifti import ct, lps_affine, save
+from tests.patient.readers.test_nifti import ct, lps_affine, save
 
 
 def test_a_ct_without_landmarks_loads(tmp_path) -> None:

@@ -14,7 +14,7 @@ from carm_env.errors import CarmError
 from carm_env.patient.load import load_patient
 from carm_env.patient.model import LANDMARKS, Demographics, Patient, Volume
 from carm_env.patient.sidecar import MAX_BYTES, check_points, read_sidecar, sidecar_path, write_sidecar
-from tests.patient.test_nifti import ct, save
+from tests.patient.readers.test_nifti import ct, save
 
 POINTS = st.lists(st.floats(-3000, 3000), min_size=3, max_size=3).map(np.array)
 GOOD = {
@@ -69,11 +69,31 @@ def test_null_and_extrapolated_points_are_absent(tmp_path) -> None:
     sidecar = read_sidecar(written(tmp_path / "a.landmarks.json"))
     assert set(sidecar.landmarks) == {"skull"}
     assert set(sidecar.targets) == {"sella"}
-    assert sidecar.meta == {"arms": "raised", "synthetic_band_mm": [-428.0, -375.0]}
+    assert sidecar.meta["arms"] == "raised"
+    assert sidecar.meta["synthetic_band_mm"] == [-428.0, -375.0]
+    assert "left_wrist" not in sidecar.landmarks
+    assert sidecar.absent
     assert sidecar.demographics == Demographics("F", None, None, 70.0)
 
 
-@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.b.nii.gz", "a"])
+def test_what_nobody_set_by_hand_keeps_its_mark_and_its_uncertainty(tmp_path) -> None:
+    path = tmp_path / "a.landmarks.json"
+    meta = {
+        "arms": None,
+        "synthetic_band_mm": None,
+        "uncertainty_mm": {"skull": 7.5, "sella": 9.0},
+        "origin": {"skull": "estimated", "sella": "segmentation"},
+        "filled_mm": [[-30.0, -20.0]],
+        "seam_mm": -12.0,
+        "blend_mm": [-20.0, -4.0],
+        "notes": ["gantry tilt of 5 degrees taken out"],
+    }
+    points = {"skull": np.zeros(3)}, {"sella": np.ones(3)}
+    write_sidecar(path, bare(*points, Demographics(), meta), "a.nii.gz")
+    assert read_sidecar(path).meta == meta
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.b.nii.gz", "a", "a.nrrd", "a.MHA"])
 def test_the_landmark_file_lies_beside_its_ct(name) -> None:
     stem = "a.b" if ".b." in name else "a"
     assert sidecar_path(Path("/x") / name) == Path("/x") / f"{stem}.landmarks.json"
