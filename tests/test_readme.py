@@ -14,6 +14,7 @@ import pytest
 
 from carm_env.cli.main import main
 from carm_env.patient.load import load_patient
+from carm_env.patient.phantom import make_phantom
 from carm_env.patient.sidecar import write_sidecar
 
 ROOT = Path(__file__).parents[1]
@@ -31,12 +32,30 @@ def folder(tmp_path_factory):
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ patient.volume.affine
     nibabel.save(nibabel.Nifti1Image(patient.volume.hu, affine), place / "ct.nii.gz")
     write_sidecar(place / "ct.landmarks.json", patient, "ct.nii.gz")
+    _nmdid_pair(place / "nmdid")
+    (place / "nmdid.csv").write_text("case_number,age,sex,cadaver_weight,cadaver_length\n10065,61,Male,80,175\n")
     return place
+
+
+def _nmdid_pair(folder):
+    """The two scans of one case, cut from one phantom."""
+    patient = make_phantom(4, 4.0)
+    index = {name: int(patient.volume.to_index(patient.landmarks[name])[2]) for name in ("T1", "T12")}
+    upper, torso = slice(index["T12"] - 8, None), slice(None, index["T1"])
+    folder.mkdir()
+    for name, part in (("H-N-UXT_3X3", upper), ("TORSO_3_X_3", torso)):
+        affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ patient.volume.affine
+        affine[2, 3] += 4.0 * (part.start or 0)
+        nibabel.save(nibabel.Nifti1Image(patient.volume.hu[:, :, part], affine), folder / f"case-10065_BONE_{name}.nii.gz")
 
 
 @pytest.mark.parametrize("line", CARM)
 def test_command(line, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
+    if line.startswith("carm patients fetch"):
+        monkeypatch.setitem(sys.modules, "pyvista", None)
+        assert main(shlex.split(line)[1:]) == 2, "fetching needs the web extra and a network"
+        return
     status = main(shlex.split(line)[1:])
     assert status == 0, capsys.readouterr().err
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carm_env.patient.estimate.chest import Chest
-from carm_env.patient.estimate.grid import Grid, Mask
+from carm_env.patient.estimate.grid import F32, Grid, Mask
 from carm_env.patient.estimate.tissue import Tissue
 
 F64 = NDArray[np.float64]
@@ -74,7 +74,7 @@ def _follow(grid: Grid, body: Mask, seed: F64, start: int, low: int) -> tuple[li
     return path, None
 
 
-def _lumen(hu: F64, body: Mask, at: F64, most_mm2: float, step_mm: float) -> Mask | None:
+def _lumen(hu: F32, body: Mask, at: F64, most_mm2: float, step_mm: float) -> Mask | None:
     """Air around a place of a slice: the highest threshold that keeps it apart from the lungs."""
     from scipy import ndimage
 
@@ -87,7 +87,7 @@ def _lumen(hu: F64, body: Mask, at: F64, most_mm2: float, step_mm: float) -> Mas
         if count == 0:
             return None
         pieces = np.argwhere(labels > 0)
-        distance = np.linalg.norm(pieces + [x, y] - at, axis=1)
+        distance = np.linalg.norm(pieces + (np.array([x, y]) - at), axis=1)
         near = np.unique(labels[tuple(pieces[distance * step_mm < _STEP_MM].T)])
         keep = [i for i in near if np.count_nonzero(labels == i) * step_mm**2 > 20.0]
         if not keep:
@@ -102,7 +102,7 @@ def _lumen(hu: F64, body: Mask, at: F64, most_mm2: float, step_mm: float) -> Mas
 
 
 def _halves(lumen: Mask, step_mm: float) -> F64 | None:
-    """The point between two pieces beside each other, if the lumen is two; or the middle of one twice as wide as deep."""
+    """The point between the two largest pieces of a lumen, if they lie beside each other."""
     from scipy import ndimage
 
     labels, count = ndimage.label(lumen)

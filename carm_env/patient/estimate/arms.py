@@ -1,4 +1,4 @@
-"""Elbows and wrists: the humerus is the long straight bone that starts at its head, the forearm goes on from its end."""
+"""Elbows and wrists: the humerus is the long straight bone that starts at its head, the forearm goes on from there."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from carm_env.patient.estimate.tissue import Tissue
 
 F64 = NDArray[np.float64]
 
-_SHAFT_HU = 230.0
 _DIRECTIONS = 3000
 _STEP_MM = 4.0
-_HUMERUS_MM, _HUMERUS_SD_MM = 298.0, 22.0
-"""From the centre of the head to the axis of the elbow: humeri are 280 to 360 mm long overall."""
+_HUMERUS_SD_MM = 22.0
 _FOREARM_SHARE, _FOREARM_SHARE_SD = 0.87, 0.05
 """Elbow to capitate against that."""
 _LEAST_FILLED = 0.85
@@ -24,21 +22,20 @@ _WIDTH_WEIGHT = 2.5
 _ELBOW_SD_MM, _WRIST_SD_MM = 9.0, 14.0
 
 
-def find_arm(tissue: Tissue, head_mm: F64, side: str) -> list[Sighting]:
-    """Elbow and wrist, as far as they are seen, from the centre of the humeral head."""
-    from scipy import ndimage
+def find_arm(tissue: Tissue, head_mm: F64, side: str, about_mm: float) -> list[Sighting]:
+    """Elbow and wrist, as far as they are seen, from the centre of the humeral head.
 
-    hard = (tissue.grid.smooth > _SHAFT_HU) & tissue.body
-    near = ndimage.binary_dilation(hard)
+    ``about_mm``: expected distance from there to the axis of the elbow.
+    """
+    near, wider = tissue.shafts
     humerus = _straight(tissue.grid, near, head_mm, (40.0, 230.0), _sphere(_DIRECTIONS))
     if humerus is None:
         return []
-    length = _widest(tissue.grid, hard, head_mm, humerus)
+    length = _widest(tissue.grid, tissue.bone, head_mm, humerus, about_mm)
     if length is None:
         return []
     elbow = head_mm + humerus * length
     seen = [Sighting(f"{side}_elbow", elbow, np.full(3, _ELBOW_SD_MM), f"{side}_arm")]
-    wider = ndimage.binary_dilation(near)
     bent = _sphere(_DIRECTIONS)
     bent = bent[bent @ humerus > -0.75]
     forearm = _straight(tissue.grid, wider, elbow, (40.0, 210.0), bent)
@@ -75,19 +72,19 @@ def _filled(grid: Grid, bone: Mask, start: F64, directions: F64, at_mm: F64) -> 
     return np.asarray(bone[points[..., 0], points[..., 1], points[..., 2]] & inside, bool)
 
 
-def _widest(grid: Grid, bone: Mask, start: F64, along: F64) -> float | None:
+def _widest(grid: Grid, bone: Mask, start: F64, along: F64, about_mm: float) -> float | None:
     """How far along a shaft it is widest, about where an elbow is expected; None if that lies outside the CT."""
     from scipy import ndimage
 
-    at = np.arange(_HUMERUS_MM - 2.5 * _HUMERUS_SD_MM, _HUMERUS_MM + 2.5 * _HUMERUS_SD_MM, 3.0)
+    at = np.arange(about_mm - 2.5 * _HUMERUS_SD_MM, about_mm + 2.5 * _HUMERUS_SD_MM, 3.0)
     one = np.cross(along, [0.0, 1.0, 0.2])
     one /= np.linalg.norm(one)
     two = np.cross(along, one)
     side = np.arange(-_DISC_MM, _DISC_MM + 1.0, grid.step_mm)
     disc = np.array([a * one + b * two for a in side for b in side if a * a + b * b <= _DISC_MM**2])
     area = np.array([_filled(grid, bone, start + along * t, disc, np.array([1.0])).mean() for t in at])
-    end = np.rint(grid.to_index(start + along * _HUMERUS_MM)).astype(int)
+    end = np.rint(grid.to_index(start + along * about_mm)).astype(int)
     if area.max() <= 0.0 or (end < 0).any() or (end >= bone.shape).any():
         return None
     area = ndimage.gaussian_filter1d(area, 2.5)
-    return float(at[np.argmax(_WIDTH_WEIGHT * area / area.max() - 0.5 * ((at - _HUMERUS_MM) / _HUMERUS_SD_MM) ** 2)])
+    return float(at[np.argmax(_WIDTH_WEIGHT * area / area.max() - 0.5 * ((at - about_mm) / _HUMERUS_SD_MM) ** 2)])

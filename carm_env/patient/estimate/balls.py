@@ -55,7 +55,7 @@ def find_balls(grid: Grid, low_mm: F64, high_mm: F64, count: int) -> list[Ball]:
         return []
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     hu = ndimage.gaussian_filter(np.clip(grid.hu[box], *_CLIP_HU), 1.0)
-    gradient = np.stack(np.gradient(hu), axis=-1) / grid.step_mm
+    gradient = np.stack(list(np.gradient(hu)), axis=-1) / grid.step_mm
     size = np.linalg.norm(gradient, axis=-1)
     edges = np.argwhere(size > _EDGE_HU_PER_MM)
     if len(edges) == 0:

@@ -21,6 +21,7 @@ _LEAST_AREA_MM2 = 700.0
 _RECESS_MM = 105.0
 _TOO_HIGH_MM = 15.0
 _MOST_CUT = 0.35
+_LEAST_FILLED = 0.5
 _LEFT_FROM_FRONT = 0.42
 _FLAT_MM = 15.0
 _STEEPEST = 1.1
@@ -70,7 +71,7 @@ def find_chest(tissue: Tissue) -> Chest | None:
 
 def _midline(lungs: Mask) -> float:
     """Index halfway between the outer edges of the lungs, median over slices that show both."""
-    columns = lungs.any(axis=1)
+    columns = np.asarray(lungs.any(axis=1), bool)
     first = np.argmax(columns, axis=0)
     last = columns.shape[0] - 1 - np.argmax(columns[::-1], axis=0)
     width = last - first
@@ -93,7 +94,7 @@ def _dome(lungs: Mask, grid: Grid, middle: float, side: float) -> F64 | None:
     half = lungs & (x > 0.0)[:, None, None]
     if np.count_nonzero(half) * grid.step_mm**3 < _LEAST_SIDE_MM3:
         return None
-    footprint = half.any(axis=2)
+    footprint = np.asarray(half.any(axis=2), bool)
     lowest = np.argmax(half, axis=2).astype(float)
     inner = ndimage.distance_transform_edt(ndimage.binary_fill_holes(footprint)) * grid.step_mm > _WALL_MM
     inner &= footprint & (x > (_MEDIASTINUM_MM if side < 0 else _HEART_MM))[:, None]
@@ -119,6 +120,12 @@ def _dome(lungs: Mask, grid: Grid, middle: float, side: float) -> F64 | None:
     labels, _ = ndimage.label(near_top)
     i = 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
     where = np.argwhere(labels == i).mean(0)
-    if half[:, :, -1].any() and top > lungs.shape[2] - grid.voxels(_TOO_HIGH_MM):
+    if not _filled(half[:, :, -1]) or (half[:, :, -1].any() and top > lungs.shape[2] - grid.voxels(_TOO_HIGH_MM)):
         return None
     return grid.to_mm([where[0], where[1], top - 0.5])
+
+
+def _filled(lung: Mask) -> bool:
+    """Whether a slice of a lung, if there is any, fills its frame: below the dome it is a crescent around the liver."""
+    at = np.argwhere(lung)
+    return len(at) == 0 or bool(len(at) > _LEAST_FILLED * np.prod(np.ptp(at, axis=0) + 1))

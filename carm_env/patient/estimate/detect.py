@@ -9,10 +9,10 @@ from carm_env.patient.estimate.airway import find_carina
 from carm_env.patient.estimate.arms import find_arm
 from carm_env.patient.estimate.chest import SIDES, find_chest
 from carm_env.patient.estimate.head import find_cavity
-from carm_env.patient.estimate.hips import find_crest, find_femoral_heads
+from carm_env.patient.estimate.hips import SMALL_WING_MM2, WING_MM2, find_crest, find_femoral_heads
 from carm_env.patient.estimate.levels import find_levels
 from carm_env.patient.estimate.prior import POSTURES, Belief, Sighting, prior
-from carm_env.patient.estimate.shoulders import find_humeral_head, find_scapula
+from carm_env.patient.estimate.shoulders import find_humeral_heads, find_scapula
 from carm_env.patient.estimate.spine import find_column
 from carm_env.patient.estimate.tissue import Tissue
 
@@ -25,7 +25,10 @@ _CARINA_OFF_MM, _CARINA_SD_MM = (0.0, 0.0, 3.0), (4.0, 5.0, 6.0)
 """A septum thinner than the voxels is seen only some millimetres below the fork."""
 _DOME_SD_MM = {"right": (12.0, 12.0, 5.0), "left": (12.0, 14.0, 5.0)}
 _TOP_ABOVE_T1_MM, _TOP_SD_MM = -3.0, 10.0
+_SHAFT_BONUS = 4.0
+"""Log-likelihood that a long straight bone adds to the ball it starts from."""
 _LEAST_BONE_MM3 = 5e4
+_KNOWN_MM = 200.0
 _UNLIKELY = 5.0
 _SUSPICION = {"femoral_head": 1.5, "humeral_head": 1.3, "levels": 1.3, "scapula": 1.5, "arm": 1.5, "dome": 1.2}
 
@@ -50,7 +53,7 @@ def look(tissue: Tissue) -> tuple[str, list[Sighting]]:
 
 
 def consistent(seen: list[Sighting], posture: str) -> list[Sighting]:
-    """Without sightings that all others contradict, the least likely source first; none where two stand alone."""
+    """Without the sources that all others contradict, the least likely one first."""
     kept = list(seen)
     while len({s.source for s in kept}) > 1:
         doubts = {source: _doubt(kept, source, posture) for source in {s.source for s in kept}}
@@ -83,7 +86,8 @@ def _chest(tissue: Tissue) -> list[Sighting]:
     chest = find_chest(tissue)
     if chest is None:
         return []
-    seen = [Sighting(f"{side}_hemidiaphragm", at, np.array(_DOME_SD_MM[side]), "dome") for side, at in chest.domes.items()]
+    domes = chest.domes.items()
+    seen = [Sighting(f"{side}_hemidiaphragm", at, np.array(_DOME_SD_MM[side]), "dome") for side, at in domes]
     carina = find_carina(tissue, chest)
     if carina is not None:
         seen.append(Sighting("carina", carina + _CARINA_OFF_MM, np.array(_CARINA_SD_MM), "carina"))
@@ -94,13 +98,25 @@ def _chest(tissue: Tissue) -> list[Sighting]:
 
 
 def _pelvis(tissue: Tissue, belief: Belief) -> list[Sighting]:
-    """Hips, then crests from them, then hips from the crests: a crest is told apart even from hips misplaced."""
+    """Hips, then crests from them, then hips from the crests: a crest is told apart even from hips misplaced.
+
+    Where neither head nor chest says where hips may be, balls without a crest above them are no hips.
+    """
+    known = belief.sd("left_femoral_head").max() < _KNOWN_MM
+    least = SMALL_WING_MM2 if known else WING_MM2
     hips = find_femoral_heads(tissue.grid, belief)
-    crests = [find_crest(tissue, belief.given(hips), side) for side in SIDES]
-    found = [c for c in crests if c is not None]
-    if found:
-        hips = find_femoral_heads(tissue.grid, belief.given(found))
-    return hips + found
+    crests = _crests(tissue, belief.given(hips), least)
+    if known and len(crests) < 2:
+        crests = max(crests, _crests(tissue, belief, least), key=len)
+    if not crests:
+        return hips if known else []
+    hips = find_femoral_heads(tissue.grid, belief.given(crests))
+    return hips + max(_crests(tissue, belief.given(hips + crests), least), crests, key=len)
+
+
+def _crests(tissue: Tissue, belief: Belief, least_mm2: float) -> list[Sighting]:
+    found = [find_crest(tissue, belief, side, least_mm2) for side in SIDES]
+    return [c for c in found if c is not None]
 
 
 def _spine(tissue: Tissue, belief: Belief) -> list[Sighting]:
@@ -112,7 +128,12 @@ def _arms(tissue: Tissue, seen: list[Sighting]) -> list[Sighting]:
     beliefs = [prior(posture).given(seen) for posture in POSTURES]
     found: list[Sighting] = []
     for side in SIDES:
-        head = find_humeral_head(tissue, beliefs, side)
-        if head is not None:
-            found += [head, *find_arm(tissue, head.at, side)]
+        heads = find_humeral_heads(tissue, beliefs, side)
+        ends = [b.at(f"{side}_elbow") - b.at(f"{side}_humeral_head") for b in beliefs]
+        length = float(np.mean(np.linalg.norm(ends, axis=1)))
+        arms = [find_arm(tissue, head.at, side, length) for _, head in heads]
+        if heads:
+            scores = [score + _SHAFT_BONUS * bool(arm) for (score, _), arm in zip(heads, arms, strict=True)]
+            best = int(np.argmax(scores))
+            found += [heads[best][1], *arms[best]]
     return found

@@ -98,7 +98,7 @@ def _bone_share(mask: Mask, hard: Mask) -> float:
     """Share of the surface within 6 mm of bone; the CT's upper edge does not count."""
     from scipy import ndimage
 
-    rim = mask & ~ndimage.binary_erosion(mask)
+    rim = mask & ~np.asarray(ndimage.binary_erosion(mask), bool)
     rim[:, :, -2:] = False
-    near = ndimage.binary_dilation(hard, iterations=3)
-    return float(np.count_nonzero(rim & near) / max(1, np.count_nonzero(rim)))
+    near = np.asarray(ndimage.binary_dilation(hard, iterations=3), bool)
+    return float(np.count_nonzero(rim & near) / max(1, int(np.count_nonzero(rim))))

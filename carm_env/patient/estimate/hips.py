@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carm_env.patient.estimate.balls import Ball, find_balls
-from carm_env.patient.estimate.grid import Grid
+from carm_env.patient.estimate.grid import Grid, Mask
 from carm_env.patient.estimate.prior import Belief, Sighting
 from carm_env.patient.estimate.tissue import Tissue
 
 F64 = NDArray[np.float64]
 
 LEAST_SHARE = 0.08
-HEAD_SD_MM, POOR_SD_MM, CUT_SD_MM = 3.0, 8.0, 10.0
+HEAD_SD_MM, CUT_SD_MM, POOR_SD_MM = 3.0, 10.0, 10.0
 _PLAIN_MERIT = 6.0
 _WHOLE_MM = 20.0
 _SEARCH_SD = 3.5
@@ -24,6 +24,9 @@ _CREST_REACH_MM = 55.0
 _ABOVE_HIP_MM = 60.0
 _ROOT_MM, _ROOT_MM3 = 30.0, 6e3
 _CREST_MM2 = 60.0
+WING_MM2, SMALL_WING_MM2, _MOST_WING_MM2 = 1450.0, 1100.0, 6000.0
+"""Of a section of the hip bone 25 to 75 mm below the crest: ribs and vertebrae show less. The small one is for where
+other findings tell where the pelvis is."""
 _CREST_SD_MM = (7.0, 7.0, 5.0)
 
 
@@ -54,16 +57,19 @@ def find_femoral_heads(grid: Grid, belief: Belief) -> list[Sighting]:
     return chosen
 
 
-def sighting(name: str, ball: Ball, grid: Grid) -> Sighting:
+def sighting(name: str, ball: Ball, grid: Grid, even: float = 1.0) -> Sighting:
     """A ball taken for a joint's head; less sure where the CT may cut it or the ball is not round or even."""
     ends = grid.z_mm([0, grid.hu.shape[2] - 1])
     cut = np.abs(ends - ball.centre[2]).min() < _WHOLE_MM
-    sd = CUT_SD_MM if cut else HEAD_SD_MM if ball.merit() > _PLAIN_MERIT else POOR_SD_MM
+    sd = POOR_SD_MM if ball.merit(even) < _PLAIN_MERIT else CUT_SD_MM if cut else HEAD_SD_MM
     return Sighting(name, ball.centre, np.full(3, sd), name.split("_", 1)[1])
 
 
-def find_crest(tissue: Tissue, belief: Belief, side: str) -> Sighting | None:
-    """The highest place of a hip bone: the piece of bone that rises from above the hip joint, beside the spine."""
+def find_crest(tissue: Tissue, belief: Belief, side: str, least_mm2: float = WING_MM2) -> Sighting | None:
+    """The highest place of a hip bone: the piece of bone that rises from above the hip joint, beside the spine.
+
+    ``least_mm2``: of its section 25 to 75 mm below the crest.
+    """
     from scipy import ndimage
 
     grid, name = tissue.grid, f"{side}_iliac_crest"
@@ -87,6 +93,17 @@ def find_crest(tissue: Tissue, belief: Belief, side: str) -> Sighting | None:
     if sizes.max() * grid.step_mm**3 < _ROOT_MM3 or len(slices) == 0 or slices[-1] >= bone.shape[2] - 1:
         return None
     top = int(slices[-1])
+    wing = [_widest(piece[:, :, k]) for k in range(max(0, top - grid.voxels(75.0)), max(1, top - grid.voxels(25.0)))]
+    if not least_mm2 < np.median(wing) * grid.step_mm**2 < _MOST_WING_MM2:
+        return None
     where = np.argwhere(piece[:, :, max(0, top - 1) : top + 1].any(axis=2)).mean(axis=0)
     at = grid.to_mm([where[0] + bounds[0, 0], where[1] + bounds[0, 1], top + bounds[0, 2]])
     return Sighting(name, at, np.array(_CREST_SD_MM), name)
+
+
+def _widest(bone: Mask) -> int:
+    """Voxels of the largest connected piece of a slice."""
+    from scipy import ndimage
+
+    labels, _ = ndimage.label(bone)
+    return int(np.bincount(labels.ravel())[1:].max(initial=0))

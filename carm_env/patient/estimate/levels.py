@@ -1,4 +1,4 @@
-"""Which vertebra is which: pedicles and foramina alternate beside the canal; the belief says about where each level is."""
+"""Which vertebra is which: pedicles and foramina alternate beside the canal; the belief says roughly where each is."""
 
 from __future__ import annotations
 
@@ -100,7 +100,8 @@ def find_levels(grid: Grid, column: Column, belief: Belief) -> list[Sighting]:
 def _heights(chain: Chain) -> list[Sighting]:
     """The heights of a chain's levels, for the belief to judge."""
     sd = np.array([np.inf, np.inf, _PLACE_SD_MM[2]])
-    return [Sighting(n, np.array([0.0, 0.0, z]), sd, SOURCE) for n, z in zip(CHAIN, _centres(chain.heights), strict=True)]
+    z = _centres(chain.heights)
+    return [Sighting(n, np.array([0.0, 0.0, h]), sd, SOURCE) for n, h in zip(CHAIN, z, strict=True)]
 
 
 def _centres(heights: F64) -> F64:
@@ -131,7 +132,7 @@ def _line(grid: Grid, column: Column) -> Line:
 
 
 def _fit(line: Line, gaps: F64, pivot: int, at_mm: float) -> Chain:
-    """The cheapest heights of the foramina for given distances between them, that numbered ``pivot`` near an arc length."""
+    """The cheapest heights of the foramina for given distances, the one numbered ``pivot`` near an arc length."""
     expected = np.concatenate([[0.0], np.cumsum(gaps)])
     expected += at_mm - expected[pivot]
     s = np.arange(expected[0] - _ROOM_MM, expected[-1] + _ROOM_MM, _STEP_MM)

@@ -15,32 +15,32 @@ from carm_env.patient.estimate.tissue import Tissue
 F64 = NDArray[np.float64]
 
 _MOST = 25
+_RUNNERS = 4
 _LEAST_MERIT = 3.0
-_HOLLOW = 0.25
+_HOLLOW = 0.4
 _OFF_RIBS_MM = (14.0, 55.0)
 _BESIDE_SPINE_MM = 50.0
 _TIP_SEARCH_SD = 2.5
 _LEAST_BLADE_MM3 = 4e3
 _TIP_MM2 = 30.0
-_TIP_SD_MM = (9.0, 9.0, 7.0)
+_TIP_SD_MM = (9.0, 10.0, 12.0)
 
 
-def find_humeral_head(tissue: Tissue, beliefs: Sequence[Belief], side: str) -> Sighting | None:
-    """The ball that is roundest and lies best for one of the beliefs (one per posture of the arms)."""
+def find_humeral_heads(tissue: Tissue, beliefs: Sequence[Belief], side: str) -> list[tuple[float, Sighting]]:
+    """Balls that may be a humeral head with their log-likelihood, best first: round, and where one of the beliefs (one
+    per posture of the arms) expects it."""
     name = f"{side}_humeral_head"
     boxes = np.array([search_box(tissue.grid, b, (name,)) for b in beliefs])
     low, high = boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)
     if (high <= low).any():
-        return None
-    best, chosen = -np.inf, None
+        return []
+    found = []
     for ball in find_balls(tissue.grid, low, high, _MOST):
         if ball.share < LEAST_SHARE or ball.merit(_HOLLOW) < _LEAST_MERIT:
             continue
-        seen = sighting(name, ball, tissue.grid)
-        score = ball.merit(_HOLLOW) + max(b.log_likelihood([seen]) for b in beliefs)
-        if score > best:
-            best, chosen = score, seen
-    return chosen
+        seen = sighting(name, ball, tissue.grid, _HOLLOW)
+        found.append((ball.merit(_HOLLOW) + max(b.log_likelihood([seen]) for b in beliefs), seen))
+    return sorted(found, key=lambda f: -f[0])[:_RUNNERS]
 
 
 def find_scapula(tissue: Tissue, belief: Belief, side: str) -> Sighting | None:
@@ -58,7 +58,7 @@ def find_scapula(tissue: Tissue, belief: Belief, side: str) -> Sighting | None:
     pad = grid.voxels(_OFF_RIBS_MM[1])
     wide = tuple(slice(max(0, s.start - pad), s.stop + pad) for s in box)
     off = ndimage.distance_transform_edt(~tissue.lungs[wide]) * grid.step_mm
-    inner = tuple(slice(s.start - w.start, s.start - w.start + s.stop - s.start) for s, w in zip(box, wide, strict=True))
+    inner = tuple(slice(s.start - w.start, s.stop - w.start) for s, w in zip(box, wide, strict=True))
     x = grid.to_mm(np.stack([np.arange(box[0].start, box[0].stop)] * 3, axis=-1))[:, 0]
     beside = np.abs(x - belief.at("T6")[0]) > _BESIDE_SPINE_MM
     blade = tissue.bone[box] & (off[inner] > _OFF_RIBS_MM[0]) & (off[inner] < _OFF_RIBS_MM[1]) & beside[:, None, None]

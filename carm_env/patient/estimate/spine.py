@@ -51,7 +51,8 @@ def expected(belief: Belief, z_mm: F64) -> tuple[F64, F64]:
 def find_column(grid: Grid, belief: Belief) -> Column | None:
     """The column between the lower end of L5 and C2, as far as the CT holds it; None where it holds none of it."""
     low, high = belief.at("L5")[2] - 20.0, belief.at("C2")[2]
-    ks = np.arange(max(0, int(grid.to_index([0, 0, low])[2])), min(grid.hu.shape[2], int(grid.to_index([0, 0, high])[2])))
+    ends = np.clip(grid.to_index([[0.0, 0.0, low], [0.0, 0.0, high]])[:, 2], 0, grid.hu.shape[2]).astype(int)
+    ks = np.arange(*ends)
     if len(ks) * grid.step_mm < 30.0:
         return None
     where, spread = expected(belief, grid.z_mm(ks))
@@ -120,7 +121,8 @@ def _shifted(values: F32, by: NDArray[np.int64]) -> F32:
     (x, y), (w, h) = by, values.shape
     if abs(x) >= w or abs(y) >= h:
         return out
-    out[max(0, -x) : w - max(0, x), max(0, -y) : h - max(0, y)] = values[max(0, x) : w + min(0, x), max(0, y) : h + min(0, y)]
+    from_x, from_y = slice(max(0, x), w + min(0, x)), slice(max(0, y), h + min(0, y))
+    out[max(0, -x) : w - max(0, x), max(0, -y) : h - max(0, y)] = values[from_x, from_y]
     return out
 
 

@@ -13,7 +13,7 @@ from carm_env.patient.estimate.grid import Grid, Mask
 F64 = NDArray[np.float64]
 
 TISSUE_HU, AIR_HU = -400.0, -450.0
-BONE_HU = 180.0
+BONE_HU, SHAFT_HU = 180.0, 230.0
 LUNG_HU = (-915.0, -500.0)
 """Median inside a lung; gas of the bowel and the room's air lie below. A large one may be emphysema: down to -955."""
 _EMPHYSEMA_HU, _LARGE_MM3 = -955.0, 1e6
@@ -47,6 +47,14 @@ class Tissue:
     def bone(self) -> Mask:
         """Voxels of the body as dense as bone: also metal, contrast and calcium."""
         return np.asarray((self.grid.smooth > BONE_HU) & self.body, bool)
+
+    @cached_property
+    def shafts(self) -> tuple[Mask, Mask]:
+        """Bone as dense as the shafts of long bones, with one and with two voxels around it."""
+        from scipy import ndimage
+
+        near = ndimage.binary_dilation((self.grid.smooth > SHAFT_HU) & self.body)
+        return np.asarray(near, bool), np.asarray(ndimage.binary_dilation(near), bool)
 
     @cached_property
     def air(self) -> Mask:

@@ -14,7 +14,7 @@ from pathlib import Path
 from carm_env.errors import CarmError
 
 MAX_BYTES = 256 * 2**20
-MAX_COLUMNS, MAX_CELL = 2000, 100_000
+MAX_COLUMNS = 2000
 DELIMITERS = ",;\t"
 _BLANK = frozenset({"", "na", "n/a", "nan", "none", "null", "-", ".", "unknown", "unk", "missing", "not available"})
 
@@ -53,8 +53,13 @@ class Row:
 
     def wrong(self, column: str, want: str) -> CarmError:
         """The error that names file, line, column, content and what would be right."""
-        cell = " ".join(self.cells.get(column, "").split())[:60]
-        return CarmError(f"{self.path}: line {self.line}, column {column!r} is {cell!r}; want {want}")
+        cell = shown(self.cells.get(column, ""))
+        return CarmError(f"{self.path}: line {self.line}, column {shown(column)!r} is {cell!r}; want {want}")
+
+
+def shown(text: str, length: int = 60) -> str:
+    """Text for a message: on one line, cut to a length, ``?`` for what cannot be printed."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))[:length]
 
 
 def read_table(path: str | Path, want: str) -> tuple[list[str], Iterator[Row]]:
@@ -81,7 +86,7 @@ def read_table(path: str | Path, want: str) -> tuple[list[str], Iterator[Row]]:
         raise CarmError(f"{path}: {len(header)} columns; want {want}, at most {MAX_COLUMNS} columns")
     twice = [name for name in header if name and header.count(name) > 1]
     if twice:
-        raise CarmError(f"{path}: column {twice[0][:60]!r} appears twice in the header; want each once")
+        raise CarmError(f"{path}: column {shown(twice[0])!r} appears twice in the header; want each once")
     return header, _rows(lines, header, path, delimiter != ",")
 
 
@@ -139,7 +144,7 @@ def _lines(reader: Iterator[list[str]], path: Path) -> Iterator[tuple[int, list[
             return
         except csv.Error as error:
             line = getattr(reader, "line_num", 0)
-            raise CarmError(f"{path}: line {line} is broken ({error}); want closed quotes, one record a line") from error
+            raise CarmError(f"{path}: line {line} is broken ({error}); want closed quotes, a record a line") from error
         if any(cell.strip() for cell in cells):
             yield getattr(reader, "line_num", 0), cells
 

@@ -78,7 +78,7 @@ def case_id(text: str) -> str | None:
 
     None where the text is nothing of the kind.
     """
-    found = re.fullmatch(r"(?a)(?:case)?[\s_-]*0*([1-9]\d{0,9})(?:\.0*)?", text.strip().lower())
+    found = re.fullmatch(r"(?a)(?:case[\s_-]*)?0*([1-9]\d{0,9})(?:\.0*)?", text.strip().lower())
     return found.group(1) if found else None
 
 

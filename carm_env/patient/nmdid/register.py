@@ -53,16 +53,19 @@ class Registration:
 
 @dataclass(frozen=True)
 class _Step:
-    """One resolution: HU window, blur (mm) and distance (mm) from the spine at which points count half."""
+    """One resolution: HU window, blur (mm), distance (mm) from the spine at which points count half, and which share
+    of the voxels (one in ``every``) is looked at, at most how often."""
 
     window_hu: tuple[float, float]
     blur_mm: float
     reach_mm: float
+    every: int
+    most: int
 
 
-_COARSE = _Step((-200.0, 500.0), 5.0, 120.0)
-_MIDDLE = _Step((0.0, 600.0), 3.0, 80.0)
-_FINE = _Step((50.0, 700.0), 1.7, 80.0)
+_COARSE = _Step((-200.0, 500.0), 5.0, 120.0, every=4, most=25)
+_MIDDLE = _Step((0.0, 600.0), 3.0, 80.0, every=2, most=15)
+_FINE = _Step((50.0, 700.0), 1.7, 80.0, every=1, most=30)
 
 
 class _Level:
@@ -72,18 +75,20 @@ class _Level:
         self.upper, self.torso = (windowed(image, step.window_hu, step.blur_mm) for image in (upper, torso))
         index, points, distance = _near_spine(upper, spine_mm, 2.0 * step.reach_mm)
         bright = self.upper.data[tuple(index.T)] > step.window_hu[0] + 30.0
+        bright &= index.sum(axis=1) % step.every == 0
         self.points, index = points[bright], index[bright]
         self.weight = np.exp2(-((distance[bright] / step.reach_mm) ** 2))
         self.value = self.upper.data[tuple(index.T)].astype(float)
         self.slope = _slope(self.upper, index)
+        self.most = step.most
 
-    def fit(self, pull: F64, span_mm: tuple[float, float] = (-np.inf, np.inf), most: int = 40) -> F64 | None:
+    def fit(self, pull: F64, span_mm: tuple[float, float] = (-np.inf, np.inf)) -> F64 | None:
         """Refines ``pull`` [4, 4], LPS mm of the upper scan to those of the torso scan; None where too little is left.
 
         Inverse compositional Gauss-Newton (Baker and Matthews, International Journal of Computer Vision 56(3), 2004).
 
         Args:
-            span_mm: only what lies between these z counts. most: steps.
+            span_mm: only what lies between these z counts.
         """
         near = self.torso.holds(moved(pull, self.points), 20.0)
         near &= (self.points[:, 2] >= span_mm[0]) & (self.points[:, 2] < span_mm[1])
@@ -92,7 +97,7 @@ class _Level:
         points, weight, value, slope = (a[near] for a in (self.points, self.weight, self.value, self.slope))
         centre = np.average(points, axis=0, weights=weight)
         jacobian = np.concatenate([np.cross(points - centre, slope), slope], axis=1)
-        for _ in range(most):
+        for _ in range(self.most):
             miss = self.torso.at(moved(pull, points)) - value
             seen = np.isfinite(miss)
             if np.count_nonzero(seen) < _MIN_POINTS:

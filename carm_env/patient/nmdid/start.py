@@ -12,7 +12,7 @@ from carm_env.patient.nmdid.image import Image, moved, resampled, windowed
 
 F64 = NDArray[np.float64]
 F32 = NDArray[np.float32]
-STEP_MM = 8.0
+STEP_MM = 10.0
 WINDOW_HU = (-200.0, 500.0)
 _STARTS = 6
 _ASIDE_MM = 80.0
@@ -110,7 +110,7 @@ def _near_middle(image: Image) -> F64:
 
 
 def _on_grid(image: Image) -> tuple[F32, F32, F64]:
-    """The scan on an upright grid of 8 mm: clipped HU above the clip, 1 inside the scan, LPS mm of the first voxel."""
+    """The scan on an upright grid of 10 mm: clipped HU above the clip, 1 inside the scan, LPS mm of the first voxel."""
     corners = np.array(np.meshgrid(*[(0, n - 1) for n in image.data.shape])).reshape(3, -1).T
     ends = moved(image.affine, corners.astype(float))
     low = ends.min(axis=0)

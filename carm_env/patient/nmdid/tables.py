@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from carm_env.errors import CarmError
 from carm_env.patient.model import LANDMARKS, Demographics, Volume
-from carm_env.patient.nmdid.csvfile import Row, read_table, write_table
+from carm_env.patient.nmdid.csvfile import Row, read_table, shown, write_table
 from carm_env.patient.nmdid.names import case_id
 
 F64 = NDArray[np.float64]
@@ -84,7 +84,7 @@ def read_demographics(path: str | Path) -> dict[str, Demographics]:
     plain = {name: _plain(name) for name in header}
     case = _column(plain, _CASE_NAMES, {})
     if case is None:
-        raise CarmError(f"{path}: no column names the case (has {', '.join(header)[:120]}); want {_DEMOGRAPHICS}")
+        raise CarmError(f"{path}: no column names the case (has {shown(', '.join(header), 120)}); want {_DEMOGRAPHICS}")
     age, sex = _column(plain, _AGE_NAMES, {"years": 1.0, "yrs": 1.0}), _column(plain, _SEX_NAMES, {})
     weight, height = _column(plain, _WEIGHT_NAMES, _KG), _column(plain, _HEIGHT_NAMES, _CM)
     out: dict[str, Demographics] = {}
@@ -120,7 +120,7 @@ def read_seed_csv(path: str | Path) -> list[SeedRow]:
     edges = tuple(f"{axis}_modified" if f"{axis}_modified" in header else axis for axis in "xyz")
     missing = [name for name in (*(n for n in _COLUMNS if n not in "xyz"), *edges) if name not in header]
     if missing:
-        raise CarmError(f"{path}: no column {missing[0]!r} (has {', '.join(header)[:120]}); want {_SEED}")
+        raise CarmError(f"{path}: no column {missing[0]!r} (has {shown(', '.join(header), 120)}); want {_SEED}")
     index = next((name for name in header[:1] if name.lower() in ("", "unnamed: 0", "index")), None)
     return [_seed_row(row, edges, index, "landmark" in header) for row in rows]
 

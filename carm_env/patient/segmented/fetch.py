@@ -21,7 +21,7 @@ from carm_env.patient.segmented.folder import find_layout
 
 SUBJECTS = {"whole-body-male": ("male", "s1397"), "whole-body-female": ("female", "s1380")}
 """Name of a data set to the end of PyVista's function and the subject's name in it."""
-SERVER = "https://github.com/pyvista/vtk-data"
+SERVER = "https://github.com"
 TIMEOUT_S = 6.0
 _CREDIT = """TotalSegmentator data set 2.0.1, subject {subject}: CT and 117 masks, fetched through PyVista.
 Wasserthal J. et al., https://doi.org/10.5281/zenodo.10047292, licensed under Creative Commons Attribution 4.0
@@ -77,7 +77,9 @@ def _download(kind: str, subject: str) -> Path:
 
 
 def _cached(examples: Any, subject: str) -> bool:
-    """Whether PyVista has the archive already."""
+    """Whether PyVista has the archive already, or a copy of all its data on this machine."""
+    if os.environ.get("PYVISTA_DATA") or os.environ.get("PYVISTA_VTK_DATA"):
+        return True
     root = getattr(getattr(examples, "downloads", None), "USER_DATA_PATH", None)
     return root is not None and (Path(str(root)) / "whole_body_ct" / f"{subject}.zip").is_file()
 

@@ -17,6 +17,7 @@ _LONG_AXIS_DEG = 12.8
 _SELLA_MM = np.array([-23.0, -36.6])
 """From the brain's centroid to the sella, backwards and upwards, for a brain of usual size (phantoms; sd 2 each)."""
 _BELOW_CENTROID_MM = 70.0
+_LEAST_POINTS = 500
 _REACH_MM = np.arange(-30.0, 31.0, 1.0)
 _HEIGHT_MM = np.arange(30.0, -26.0, -0.5)
 _STRIP_MM = (-4.0, -2.0, 0.0, 2.0, 4.0)
@@ -48,7 +49,10 @@ def sella(masks: Masks) -> Found:
     bone = need(masks, "skull") if "skull" in masks else None
     shape = space if bone is None else bone
     points = surface_points(shape)
-    on_plane, left = symmetry_plane(shape, points[points[:, 2] > middle[2] - _BELOW_CENTROID_MM], middle)
+    points = points[points[:, 2] > middle[2] - _BELOW_CENTROID_MM]
+    if len(points) < _LEAST_POINTS:
+        raise Unfit("skull lies below the brain")
+    on_plane, left = symmetry_plane(shape, points, middle)
     back, up = _frame(space.points(), left)
     size = (space.volume_ml() / _USUAL_BRAIN_ML) ** (1.0 / 3.0)
     expected = middle - left * ((middle - on_plane) @ left) + size * (_SELLA_MM[0] * back + _SELLA_MM[1] * up)

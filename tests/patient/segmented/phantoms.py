@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from scipy import ndimage
 
@@ -10,13 +12,20 @@ from carm_env.patient.anatomy.flesh_outline import draw_outline
 from carm_env.patient.anatomy.labels import LABELS
 from carm_env.patient.anatomy.shapes import unit
 from carm_env.patient.model import Patient
-from carm_env.patient.phantom import draw_body
+from carm_env.patient.phantom import draw_body, make_phantom
 from carm_env.patient.segmented.classes import PHANTOM
 from carm_env.patient.segmented.mask import Grid, Mask, cropped, merged
 
 BRONCHI_MM = (15.0, 22.0, 30.0)
 """How far the class 'trachea' follows the main bronchi below the carina; by seed."""
 LUMEN_HU = -500
+
+
+@cache
+def patient_and_masks(seed: int, spacing_mm: float) -> tuple[Patient, dict[str, Mask]]:
+    """The phantom of a seed and its masks, made once."""
+    patient = make_phantom(seed, spacing_mm)
+    return patient, masks_of(patient, seed)
 
 
 def masks_of(patient: Patient, seed: int) -> dict[str, Mask]:
