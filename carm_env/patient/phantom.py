@@ -49,6 +49,8 @@ LAYERS = (
 """In the order in which they are painted: what is further inside comes later."""
 MODULES = (chest, spine, shoulder, pelvis, limbs, head)
 """Those that own landmarks."""
+WITH_SUMMITS = (chest, pelvis)
+"""Those whose landmarks are tops of surfaces, found anew after the irregularity has moved these."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,11 @@ class Body:
     def points(self) -> dict[str, F64]:
         """Landmarks and targets, LPS mm [3], where the irregularity takes them."""
         still = body_points(self.build)
-        return dict(zip(still, self.field.moved(np.array(list(still.values()))), strict=True))
+        moved = dict(zip(still, self.field.moved(np.array(list(still.values()))), strict=True))
+        for module in WITH_SUMMITS:
+            for name, summit in module.summits(self.build).items():
+                moved[name] = summit.point(self.field.moved(summit.surface))
+        return moved
 
 
 def draw_body(seed: int) -> Body:

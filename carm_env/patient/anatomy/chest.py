@@ -9,6 +9,7 @@ from carm_env.patient.anatomy import airways, domes, heart, lungs, mediastinum, 
 from carm_env.patient.anatomy.build import Build
 from carm_env.patient.anatomy.chest_plan import draw_plan
 from carm_env.patient.anatomy.part import Part
+from carm_env.patient.anatomy.summits import Summit
 
 F64 = NDArray[np.float64]
 
@@ -37,3 +38,8 @@ def points(build: Build) -> dict[str, F64]:
         "left_hemidiaphragm": domes.dome_top(build, 1.0),
         "aortic_arch_top": vessels.arch_top(plan),
     }
+
+
+def summits(build: Build) -> dict[str, Summit]:
+    """Landmarks that are tops of surfaces."""
+    return {f"{name}_hemidiaphragm": domes.dome(build, side) for side, name in ((-1.0, "right"), (1.0, "left"))}

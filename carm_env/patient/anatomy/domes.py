@@ -10,10 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from carm_env.patient.anatomy import cage
 from carm_env.patient.anatomy.build import Build
 from carm_env.patient.anatomy.shapes import Shape, below
+from carm_env.patient.anatomy.summits import Summit
 
 F64 = NDArray[np.float64]
 WALL_MM = 9.0
 """From the outer surface of the rib cage to the pleura."""
+CAP_MM = 10.0
+"""The middle of a dome's highest 10 mm is its top: broad domes have no other."""
 _STEP_MM = 4.0
 _REACH_MM = 220.0
 _SIDES = (-1.0, 1.0)
@@ -92,15 +95,20 @@ def heights_of(shape: Diaphragm, x: ArrayLike, y: ArrayLike) -> F64:
     return np.asarray(crown - skirt * fall)
 
 
-def dome_top(build: Build, side: float) -> F64:
-    """Highest point [3] of the hemidiaphragm under the lung, beside the heart (side -1: right, +1: left)."""
+def dome(build: Build, side: float) -> Summit:
+    """Top of the hemidiaphragm under the lung, beside the heart (side -1: right, +1: left)."""
     shape = diaphragm(build)
     x, y, z = _map(shape)
     half, deep = np.interp([0.0, 0.5 * np.pi], shape.angle, shape.rim, period=2.0 * np.pi)
     out, back = (x[:, None] - shape.centre[0]) / half, (y - shape.centre[1]) / deep
-    beside = out < -0.48 if side < 0 else out + 0.6 * back > 0.7
-    i, j = np.unravel_index(np.argmax(np.where(beside, z, -np.inf)), z.shape)
-    return np.array([x[i], y[j], z[i, j]])
+    beside = out < -0.48 if side < 0 else (out > 0.4) & (out + 0.6 * back > 0.7)
+    i, j = np.nonzero(beside & (back < 0.8))
+    return Summit(np.stack([x[i], y[j], z[i, j]], axis=1), CAP_MM)
+
+
+def dome_top(build: Build, side: float) -> F64:
+    """Where the dome's top lies in the undisturbed body [3]."""
+    return dome(build, side).point()
 
 
 def heights(build: Build, x: ArrayLike, y: ArrayLike) -> F64:

@@ -85,8 +85,8 @@ def braincase(head: Head) -> Braincase:
 def _arc(u: F64) -> F64:
     """Relative solid angle of the balloon's nodes besides the sine: its levels and turns are spaced by |x| + |y|."""
     flat = np.hypot(u[:, 0], u[:, 1])
-    polar = 1.0 / (np.abs(u[:, 2]) + flat) ** 2
-    around = (flat / np.maximum(np.abs(u[:, 0]) + np.abs(u[:, 1]), 1e-9)) ** 2
+    polar = (np.abs(u[:, 2]) + flat) ** 2
+    around = ((np.abs(u[:, 0]) + np.abs(u[:, 1])) / np.maximum(flat, 1e-9)) ** 2
     return np.asarray(polar * around)
 
 

@@ -9,8 +9,9 @@ from carm_env.patient.anatomy.build import Build
 from carm_env.patient.anatomy.femur import femur_parts
 from carm_env.patient.anatomy.part import Part
 from carm_env.patient.anatomy.pelvis_frame import Basin
-from carm_env.patient.anatomy.pelvis_hip import crest_top, hip_parts
+from carm_env.patient.anatomy.pelvis_hip import crest, hip_parts
 from carm_env.patient.anatomy.pelvis_sacrum import sacrum_parts
+from carm_env.patient.anatomy.summits import Summit
 
 F64 = NDArray[np.float64]
 
@@ -27,8 +28,14 @@ def points(build: Build) -> dict[str, F64]:
     named = {"pubic_symphysis": build.symphysis}
     for side, name in ((-1.0, "right"), (1.0, "left")):
         head = build.hip * [side, 1.0, 1.0]
-        named[f"{name}_iliac_crest"] = crest_top(basin, side)
+        named[f"{name}_iliac_crest"] = crest(basin, side).point()
         named[f"{name}_femoral_head"] = head
         groin = np.array([-side * 6.0, -38.0 * build.width, -0.45 * basin.head_radius])
         named[f"{name}_groin_puncture"] = head + groin
     return named
+
+
+def summits(build: Build) -> dict[str, Summit]:
+    """Landmarks that are tops of surfaces."""
+    basin = Basin(build)
+    return {f"{name}_iliac_crest": crest(basin, side) for side, name in ((-1.0, "right"), (1.0, "left"))}

@@ -24,6 +24,7 @@ from carm_env.patient.anatomy.shapes import (
     unit,
     vec,
 )  # fmt: skip
+from carm_env.patient.anatomy.summits import Summit
 
 F64 = NDArray[np.float64]
 _CREST = np.array([
@@ -87,15 +88,23 @@ _TRUNK = np.array([
 by the outer side."""
 
 
+CREST_CAP_MM = 4.0
+"""The crest's highest 4 mm tell where its top is."""
+
+
 def crest_axis(basin: Basin, side: float) -> F64:
     """Axis of the iliac crest from the posterior to the anterior superior spine [10, 3], LPS."""
     return _wing_points(basin, side)[0][0]
 
 
-def crest_top(basin: Basin, side: float) -> F64:
-    """Highest point of the crest's axis."""
-    axis = crest_axis(basin, side)
-    return axis[int(np.argmax(axis[:, 2]))]
+def crest(basin: Basin, side: float) -> Summit:
+    """Top of the iliac crest, 3 mm below its surface."""
+    points, half = (grid[0] for grid in _wing_points(basin, side))
+    at = np.linspace(0.0, len(half) - 1.0, 181)
+    node = np.arange(len(half))
+    axis = np.stack([np.interp(at, node, points[:, k]) for k in range(3)], axis=1)
+    axis[:, 2] += np.interp(at, node, half)
+    return Summit(axis, CREST_CAP_MM, 2.5, 3.0)
 
 
 def hip_parts(basin: Basin) -> list[Part]:

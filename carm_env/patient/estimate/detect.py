@@ -49,7 +49,14 @@ def look(tissue: Tissue) -> tuple[str, list[Sighting]]:
     seen = consistent(seen, posture)
     belief = prior(posture).given(seen)
     blades = [find_scapula(tissue, belief, side) for side in SIDES]
-    return posture, consistent(seen + [b for b in blades if b is not None], posture)
+    seen = consistent(seen + [b for b in blades if b is not None], posture)
+    return posture, seen if _enough(seen) else []
+
+
+def _enough(seen: list[Sighting]) -> bool:
+    """Whether the head was seen, of which there is no double, or at least two sources agree."""
+    sources = {s.source for s in seen}
+    return "head" in sources or len(sources) > 1
 
 
 def consistent(seen: list[Sighting], posture: str) -> list[Sighting]:

@@ -65,8 +65,9 @@ def resampled(
 
 def reduced(image: Image, step_mm: float) -> Image:
     """Means over blocks of voxels, about ``step_mm`` wide, as float32; finer than that it stays as it is."""
-    factor = np.maximum(1, np.rint(step_mm / image.spacing_mm)).astype(int)
-    shape = np.array(image.data.shape) // factor
+    whole = np.array(image.data.shape)
+    factor = np.clip(np.rint(step_mm / image.spacing_mm), 1, whole).astype(int)
+    shape = whole // factor
     data = np.empty(shape, np.float32)
     inner = image.data[: shape[0] * factor[0], : shape[1] * factor[1]]
     for k in range(shape[2]):

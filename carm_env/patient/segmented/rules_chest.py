@@ -15,7 +15,7 @@ Bools = NDArray[np.bool_]
 _FRAME_BELOW_MM = 25.0
 _BACK_SPARE_MM = 10.5
 _RIGHT_OUT, _LEFT_OUT, _LEFT_BACK, _LEFT_LEAST, _MOST_BACK = 0.48, 0.71, 0.6, 0.4, 0.8
-_TOP_MM = 2.0
+_TOP_MM = 10.0
 _SMOOTH_MM = 3.0
 _ROUGH_MM = 5.0
 _ORGANS = {"right": ("liver",), "left": ("stomach", "spleen")}
@@ -30,7 +30,7 @@ def hemidiaphragm(masks: Masks, side: str) -> Found:
     as the lungs reach behind the middle, less 10.5 mm). Beside the heart is, on the right, what lies more than 0.48
     half widths out; on the left, what lies more than 0.4 half widths out and where that share and 0.6 times the share
     of the half depth backwards exceed 0.71; on both sides what lies less than 0.8 half depths behind the middle. There
-    the lower surface, smoothed over 3 mm and without its rim of 6 mm, is searched for the highest 2 mm, of which higher
+    the lower surface, smoothed over 3 mm and without its rim of 6 mm, is searched for the highest 10 mm, of which higher
     columns weigh more. The highest organ below (liver; stomach or spleen) must fit.
     """
     lungs = {each: _lung(masks, each) for each in ("right", "left")}
