@@ -46,7 +46,8 @@ def _nmdid_pair(folder):
     for name, part in (("H-N-UXT_3X3", upper), ("TORSO_3_X_3", torso)):
         affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ patient.volume.affine
         affine[2, 3] += 4.0 * (part.start or 0)
-        nibabel.save(nibabel.Nifti1Image(patient.volume.hu[:, :, part], affine), folder / f"case-10065_BONE_{name}.nii.gz")
+        image = nibabel.Nifti1Image(patient.volume.hu[:, :, part], affine)
+        nibabel.save(image, folder / f"case-10065_BONE_{name}.nii.gz")
 
 
 @pytest.mark.parametrize("line", CARM)

@@ -17,7 +17,8 @@ def block(point: tuple[int, int, int]) -> Patient:
     hu[i - 3 : i + 3, j - 3 : j + 3, k - 3 : k + 3] = 1500
     affine = np.diag([3.0, 3.0, 3.0, 1.0])
     volume = Volume(hu, affine)
-    return Patient("ct-0", volume, {"skull": volume.to_mm(np.array(point))}, {}, meta={"origin": {"skull": "estimated"}})
+    marks = {"skull": volume.to_mm(np.array(point))}
+    return Patient("ct-0", volume, marks, {}, meta={"origin": {"skull": "estimated"}})
 
 
 def brightest(image: np.ndarray) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from carm_env.errors import CarmError
 from carm_env.patient.body import TISSUE_HU, body_points
 from carm_env.patient.model import Volume
 from carm_env.patient.nmdid.image import Image, moved, resampled
-from carm_env.patient.nmdid.register import Registration, register
+from carm_env.patient.nmdid.register import MIN_OVERLAP_MM, Registration, register
 from carm_env.patient.readers import limits
 
 F64 = NDArray[np.float64]
@@ -79,7 +79,7 @@ def join_pair(
     affine, shape, offset = _grid(upper, torso, found.transform, blend[1], where)
     hu = _merged(upper, torso, found.transform, affine, shape, offset, blend)
     seam = 0.5 * (blend[0] + blend[1])
-    notes = [_origin(seam, blend, found), *_bent(found), *_cut(upper, torso, found, seam)]
+    notes = [_origin(seam, blend, found), *_short(high - low), *_bent(found), *_cut(upper, torso, found, seam)]
     return Joined(
         Volume(hu, affine), seam, blend, high - low, found.transform, found.quality, found.bend_mm, tuple(notes)
     )
@@ -174,6 +174,12 @@ def _origin(seam: float, blend: tuple[float, float], found: Registration) -> str
     )
 
 
+def _short(overlap_mm: float) -> list[str]:
+    if overlap_mm >= MIN_OVERLAP_MM:
+        return []
+    return [f"the scans share only {overlap_mm:.0f} mm of the trunk: its far end may lie some millimetres off"]
+
+
 def _bent(found: Registration) -> list[str]:
     if found.bend_mm < BENT_MM:
         return []
@@ -195,8 +201,7 @@ def _cut(upper: Volume, torso: Volume, found: Registration, seam: float) -> list
         if limbs:
             areas = ", ".join(f"{a:.0f}" for a in limbs)
             notes.append(
-                f"the seam cuts {len(limbs)} limb(s) that only the {name} scan holds there ({areas} cm2): they end at "
-                f"z = {seam:.0f} mm"
+                f"the seam cuts limbs that only the {name} scan holds ({areas} cm2): they end at z = {seam:.0f} mm"
             )
     return notes
 

@@ -28,7 +28,7 @@ MIN_QUALITY, SHORT_QUALITY = 0.78, 0.88
 Phantoms scanned twice, arms crossed and raised: 0.86 to 0.95; 0.79 with the trunk bent by 15 degrees in between. Two
 different phantoms: up to 0.76. One vertebra off over a short stretch: up to 0.85.
 """
-_LONG_MM, _SHORT_MM = 250.0, 150.0
+_LONG_MM, _SHORT_MM, _LEAST_MM = 250.0, 150.0, 40.0
 _SURE = 0.85
 _BONE_HU, _SPINE_MM, _SLAB_MM, _LEAST_BONE = 160.0, 80.0, 50.0, 100
 _STRETCH_MM = 100.0
@@ -141,7 +141,7 @@ def register(upper: Volume, torso: Volume, where: object = "upper and torso scan
         pull = third.fit(pull)
         best = (0.0, 0.0) if pull is None else bone_agreement(third.upper, third.torso, pull, spine)
     least = float(np.interp(best[1], (_SHORT_MM, _LONG_MM), (SHORT_QUALITY, MIN_QUALITY)))
-    if pull is None or best[0] < least:
+    if pull is None or best[0] < least or best[1] < _LEAST_MM:
         raise CarmError(
             f"{where}: the bones of the two agree to {best[0]:.2f} at best, over {best[1]:.0f} mm of the spine; want "
             f"{least:.2f} or more, scans of one person that share {MIN_OVERLAP_MM:.0f} mm or more, the upper one first"
@@ -154,6 +154,7 @@ def bone_agreement(upper: Image, torso: Image, pull: F64, spine_mm: F64) -> tupl
 
     Dice's coefficient of what is brighter than 160 HU, in slabs of 50 mm along z; the mean of the better half of the
     slabs (of two at least), so that a trunk that lay differently bent, or an arm, does not count against the pair.
+    Slabs with hardly any bone, or more than half of it, show no trunk and are left out.
     """
     index, points, _ = _near_spine(upper, spine_mm, _SPINE_MM)
     other = torso.at(moved(pull, points))
@@ -164,7 +165,8 @@ def bone_agreement(upper: Image, torso: Image, pull: F64, spine_mm: F64) -> tupl
     z = points[seen, 2] - points[seen, 2].min()
     slab = (z / _SLAB_MM).astype(int)
     both, total = (np.bincount(slab, weights=w) for w in (one & two, one.astype(float) + two))
-    dice = np.sort(2.0 * both[total > _LEAST_BONE] / total[total > _LEAST_BONE])
+    trunk = (total > _LEAST_BONE) & (total < np.bincount(slab))
+    dice = np.sort(2.0 * both[trunk] / total[trunk])
     return float(dice[-max(2, (len(dice) + 1) // 2) :].mean()) if len(dice) else 0.0, float(z.max())
 
 
@@ -187,10 +189,11 @@ def _near_spine(image: Image, spine_mm: F64, reach_mm: float) -> tuple[NDArray[n
 def _bend(level: _Level, pull: F64, spine_mm: F64) -> float:
     """See ``Registration.bend_mm``."""
     held = spine_mm[level.torso.holds(moved(pull, spine_mm))]
+    z = held[:, 2] if len(held) else np.zeros(1)
     worst = 0.0
-    for low in np.arange(held[:, 2].min(), held[:, 2].max() - 0.5 * _STRETCH_MM, 0.5 * _STRETCH_MM):
+    for low in np.arange(z.min(), z.max() - 0.5 * _STRETCH_MM, 0.5 * _STRETCH_MM):
         alone = level.fit(pull, (low, low + _STRETCH_MM))
-        middle = held[np.abs(held[:, 2] - low - 0.5 * _STRETCH_MM).argmin()][None]
+        middle = held[np.abs(z - low - 0.5 * _STRETCH_MM).argmin()][None]
         if alone is not None:
             worst = max(worst, float(np.linalg.norm(moved(alone, middle) - moved(pull, middle))))
     return worst

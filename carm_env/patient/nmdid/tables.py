@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from carm_env.errors import CarmError
-from carm_env.patient.model import LANDMARKS, Demographics, Volume
+from carm_env.patient.model import LANDMARKS, PLAUSIBLE, Demographics, Volume
 from carm_env.patient.nmdid.csvfile import Row, read_table, shown, write_table
 from carm_env.patient.nmdid.names import case_id
 
@@ -30,7 +30,7 @@ _KG = {"kg": 1.0, "kgs": 1.0, "lb": 0.45359237, "lbs": 0.45359237, "pounds": 0.4
 _CM = {"cm": 1.0, "mm": 0.1, "m": 100.0, "in": 2.54, "inch": 2.54, "inches": 2.54}
 _SEX: dict[str, Literal["F", "M"]] = {"male": "M", "m": "M", "female": "F", "f": "F"}
 _NO_SEX = frozenset({"u", "undetermined", "unspecified"})
-_AGE, _WEIGHT, _HEIGHT = (0.0, 130.0), (1.0, 650.0), (30.0, 280.0)
+_AGE, _WEIGHT, _HEIGHT = (PLAUSIBLE[name] for name in ("age_years", "weight_kg", "height_cm"))
 _USUAL_HEIGHT_CM = (100.0, 230.0)
 _DEMOGRAPHICS = "a CSV table of decedents with a column case_number and age, sex, weight, length"
 

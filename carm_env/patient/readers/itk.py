@@ -17,7 +17,7 @@ from carm_env.errors import CarmError
 from carm_env.patient.model import Volume
 from carm_env.patient.readers import limits
 from carm_env.patient.readers.itk_headers import read_stored
-from carm_env.patient.readers.nifti import _GZIP_MAX_RATIO, Header, _read_volume
+from carm_env.patient.readers.nifti import GZIP_MAX_RATIO, Header, read_volume
 
 _GZIP_OR_ZLIB = 47
 """zlib's window bits for either."""
@@ -129,16 +129,16 @@ def _read(path: Path) -> Volume:
     size = stored.path.stat().st_size
     needed = math.prod(shape) * dtype.itemsize
     offset = size - needed if stored.offset == -1 else stored.offset
-    held = (size - offset) * (_GZIP_MAX_RATIO if stored.compressed else 1)
+    held = (size - offset) * (GZIP_MAX_RATIO if stored.compressed else 1)
     if offset < 0 or held < needed:
         text = " x ".join(map(str, shape))
         raise CarmError(f"{path}: cut short: {text} voxels need {needed} bytes, the file has {size}; want all of it")
     with stored.path.open("rb") as stream:
         if not stored.compressed:
-            return _read_volume(stream, Header(shape, dtype, offset, 1.0, 0.0, affine), path)
+            return read_volume(stream, Header(shape, dtype, offset, 1.0, 0.0, affine), path)
         stream.seek(offset)
         inflated: Any = _Inflated(stream)
-        volume = _read_volume(inflated, Header(shape, dtype, 0, 1.0, 0.0, affine), path)
+        volume = read_volume(inflated, Header(shape, dtype, 0, 1.0, 0.0, affine), path)
         inflated.check()
         return volume
 

@@ -18,7 +18,7 @@ from carm_env.errors import CarmError
 from carm_env.patient.model import Volume
 from carm_env.patient.readers import limits
 
-_GZIP_MAX_RATIO = 1032
+GZIP_MAX_RATIO = 1032
 _SLAB_BYTES = 16 * 2**20
 _MM_OF_UNIT = {1: 1000.0, 2: 1.0, 3: 0.001}
 """Spatial unit codes of NIfTI: metre, millimetre, micrometre; unknown ones are taken as millimetres."""
@@ -49,7 +49,7 @@ def read_nifti(path: str | Path) -> Volume:
     """
     path = Path(path)
     with opened(path) as (stream, header):
-        return _read_volume(stream, header, path)
+        return read_volume(stream, header, path)
 
 
 @contextmanager
@@ -138,14 +138,14 @@ def _check_size(header: Header, path: Path) -> None:
     """Refuses sizes that the file cannot hold, before anything is allocated."""
     size = path.stat().st_size
     with path.open("rb") as raw:
-        held = size * _GZIP_MAX_RATIO if raw.read(2) == b"\x1f\x8b" else size
+        held = size * GZIP_MAX_RATIO if raw.read(2) == b"\x1f\x8b" else size
     needed = header.offset + math.prod(header.shape) * header.dtype.itemsize
     if needed > held:
         text = " x ".join(map(str, header.shape))
         raise CarmError(f"{path}: cut short: {text} voxels need {needed} bytes, the file has {size}; want all of it")
 
 
-def _read_volume(stream: IO[bytes], header: Header, path: Path) -> Volume:
+def read_volume(stream: IO[bytes], header: Header, path: Path) -> Volume:
     hu, stored, affine = limits.canonical(header.shape, header.affine)
     bad = 0
     for first, slab in slabs(stream, header, path):

@@ -30,8 +30,8 @@ def hemidiaphragm(masks: Masks, side: str) -> Found:
     as the lungs reach behind the middle, less 10.5 mm). Beside the heart is, on the right, what lies more than 0.48
     half widths out; on the left, what lies more than 0.4 half widths out and where that share and 0.6 times the share
     of the half depth backwards exceed 0.71; on both sides what lies less than 0.8 half depths behind the middle. There
-    the lower surface, smoothed over 3 mm and without its rim of 6 mm, is searched for the highest 10 mm, of which higher
-    columns weigh more. The highest organ below (liver; stomach or spleen) must fit.
+    the lower surface, smoothed over 3 mm and without its rim of 6 mm, is searched for the highest 10 mm; their middle,
+    where higher columns weigh more, is the point. The highest organ below (liver; stomach or spleen) must fit.
     """
     lungs = {each: _lung(masks, each) for each in ("right", "left")}
     surfaces = {each: _lower_surface(lung) for each, lung in lungs.items()}
@@ -124,7 +124,8 @@ def _top(surface: _Surface, chest: _Chest, side: str) -> F64:
     top = allowed[:, 2].max()
     cap = allowed[allowed[:, 2] > top - _TOP_MM]
     point = np.average(cap, axis=0, weights=cap[:, 2] - top + _TOP_MM)
-    return np.array([point[0], point[1], top])
+    nearest = allowed[np.argmin(np.hypot(*(allowed[:, :2] - point[:2]).T)), 2]
+    return np.array([point[0], point[1], nearest])
 
 
 def _check_organs(masks: Masks, side: str, point: F64) -> None:
