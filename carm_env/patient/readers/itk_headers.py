@@ -60,7 +60,12 @@ def _nrrd_fields(stream: IO[bytes]) -> Iterator[tuple[str, str]]:
             return
         key, colon, value = line.partition(":")
         if colon and not line.startswith("#") and not value.startswith("="):
-            yield key.strip().lower(), value.strip()
+            yield key.strip().lower(), _plain(value)
+
+
+def _plain(value: str) -> str:
+    """A field's value with every white space, line separators among it, as blanks."""
+    return "".join(" " if c.isspace() else c for c in value).strip()
 
 
 def _nrrd(fields: dict[str, str], path: Path, end: int) -> Stored:
@@ -94,7 +99,7 @@ def _meta_fields(stream: IO[bytes], path: Path) -> Iterator[tuple[str, str]]:
         key, equals, value = line.partition("=")
         if not equals:
             break
-        yield key.strip().lower(), value.strip()
+        yield key.strip().lower(), _plain(value)
         if key.strip().lower() == "elementdatafile":
             return
     raise CarmError(f"{path}: neither an NRRD nor a complete MetaImage header; want a CT as .nrrd or .mha")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from carm_env.errors import CarmError
@@ -252,6 +252,7 @@ def test_an_unreadable_file_gets_one_line(tmp_path) -> None:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(meta=True, changes=[(28, 11)])
 @given(st.booleans(), st.lists(st.tuples(st.integers(0, 330), st.integers(0, 255)), min_size=1, max_size=4))
 def test_a_damaged_header_never_escapes_as_another_error(tmp_path, meta, changes) -> None:
     path = mha(tmp_path / "damaged.mha") if meta else nrrd(tmp_path / "damaged.nrrd")
