@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from carm_env.patient.anatomy import cage
 from carm_env.patient.anatomy.build import Build
 from carm_env.patient.anatomy.shapes import Shape, below
-from carm_env.patient.anatomy.summits import Summit
+from carm_env.patient.anatomy.summits import Summit, beside_heart
 
 F64 = NDArray[np.float64]
 WALL_MM = 9.0
 """From the outer surface of the rib cage to the pleura."""
-CAP_MM = 10.0
-"""The middle of a dome's highest 10 mm is its top: broad domes have no other."""
+CAP_MM = 12.0
+"""The middle of a dome's highest 12 mm is its top: broad domes have no other."""
 _STEP_MM = 4.0
 _REACH_MM = 220.0
 _SIDES = (-1.0, 1.0)
@@ -101,9 +101,9 @@ def dome(build: Build, side: float) -> Summit:
     x, y, z = _map(shape)
     half, deep = np.interp([0.0, 0.5 * np.pi], shape.angle, shape.rim, period=2.0 * np.pi)
     out, back = (x[:, None] - shape.centre[0]) / half, (y - shape.centre[1]) / deep
-    beside = out < -0.48 if side < 0 else (out > 0.4) & (out + 0.6 * back > 0.7)
-    i, j = np.nonzero(beside & (back < 0.8))
-    return Summit(np.stack([x[i], y[j], z[i, j]], axis=1), CAP_MM)
+    share = beside_heart(side, out, back)
+    i, j = np.nonzero(share > 0.0)
+    return Summit(np.stack([x[i], y[j], z[i, j]], axis=1), CAP_MM, share=share[i, j])
 
 
 def dome_top(build: Build, side: float) -> F64:

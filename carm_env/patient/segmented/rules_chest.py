@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from carm_env.patient.anatomy.domes import CAP_MM
+from carm_env.patient.anatomy.summits import Summit, beside_heart
 from carm_env.patient.segmented.found import Found, Masks, Unfit
 from carm_env.patient.segmented.mask import Mask, coarser, merged
 
@@ -14,8 +16,6 @@ F64 = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 _FRAME_BELOW_MM = 25.0
 _BACK_SPARE_MM = 10.5
-_RIGHT_OUT, _LEFT_OUT, _LEFT_BACK, _LEFT_LEAST, _MOST_BACK = 0.48, 0.71, 0.6, 0.4, 0.8
-_TOP_MM = 10.0
 _SMOOTH_MM = 3.0
 _ROUGH_MM = 5.0
 _ORGANS = {"right": ("liver",), "left": ("stomach", "spleen")}
@@ -24,14 +24,12 @@ _ORGAN_MM = (-12.0, 70.0)
 
 
 def hemidiaphragm(masks: Masks, side: str) -> Found:
-    """Highest point of the dome beside the heart, on the lung's lower surface.
+    """Top of the dome beside the heart, on the lung's lower surface.
 
     The chest is measured in both lungs 25 mm below the domes: its middle, half its width, and half its depth (as far
-    as the lungs reach behind the middle, less 10.5 mm). Beside the heart is, on the right, what lies more than 0.48
-    half widths out; on the left, what lies more than 0.4 half widths out and where that share and 0.6 times the share
-    of the half depth backwards exceed 0.71; on both sides what lies less than 0.8 half depths behind the middle. There
-    the lower surface, smoothed over 3 mm and without its rim of 6 mm, is searched for the highest 10 mm; their middle,
-    where higher columns weigh more, is the point. The highest organ below (liver; stomach or spleen) must fit.
+    as the lungs reach behind the middle, less 10.5 mm). The lower surface, smoothed over 3 mm and without its rim of
+    6 mm, counts as ``beside_heart`` says; the middle of its highest 12 mm, where higher columns weigh more, is the
+    point. The highest organ below (liver; stomach or spleen) must fit.
     """
     lungs = {each: _lung(masks, each) for each in ("right", "left")}
     surfaces = {each: _lower_surface(lung) for each, lung in lungs.items()}
@@ -115,17 +113,12 @@ def _chest(lungs: dict[str, Mask], level: float) -> _Chest:
 
 
 def _top(surface: _Surface, chest: _Chest, side: str) -> F64:
-    out = (surface.points[..., 0] - chest.x) / chest.half
-    back = (surface.points[..., 1] - chest.y) / chest.deep
-    beside = out < -_RIGHT_OUT if side == "right" else (out > _LEFT_LEAST) & (out + _LEFT_BACK * back > _LEFT_OUT)
-    allowed = surface.points[beside & (back < _MOST_BACK) & surface.holds]
-    if not len(allowed):
+    points = surface.points[surface.holds]
+    out, back = (points[:, 0] - chest.x) / chest.half, (points[:, 1] - chest.y) / chest.deep
+    share = beside_heart(-1.0 if side == "right" else 1.0, out, back)
+    if not (share > 0.0).any():
         raise Unfit(f"no lower surface of the {side} lung beside the heart")
-    top = allowed[:, 2].max()
-    cap = allowed[allowed[:, 2] > top - _TOP_MM]
-    point = np.average(cap, axis=0, weights=cap[:, 2] - top + _TOP_MM)
-    nearest = allowed[np.argmin(np.hypot(*(allowed[:, :2] - point[:2]).T)), 2]
-    return np.array([point[0], point[1], nearest])
+    return Summit(points[share > 0.0], CAP_MM, share=share[share > 0.0]).point()
 
 
 def _check_organs(masks: Masks, side: str, point: F64) -> None:
