@@ -108,7 +108,8 @@ def dome(build: Build, side: float) -> Summit:
 
 def dome_top(build: Build, side: float) -> F64:
     """Where the dome's top lies in the undisturbed body [3]."""
-    return dome(build, side).point()
+    x, y, _ = dome(build, side).point()
+    return np.array([x, y, float(heights(build, x, y))])
 
 
 def heights(build: Build, x: ArrayLike, y: ArrayLike) -> F64:

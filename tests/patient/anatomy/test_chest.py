@@ -48,7 +48,7 @@ def test_dome_is_where_lung_meets_diaphragm(seed: int, name: str) -> None:
     assert above == f"{name}_lung" or above in LUNG
     assert organ(build, parts, top - [0.0, 0.0, 1.5]) == "diaphragm"
     assert SIDES[name] * top[0] > 20.0
-    assert top[2] == pytest.approx(float(domes.heights(build, top[0], top[1])), abs=2.0)
+    assert top[2] == pytest.approx(float(domes.heights(build, top[0], top[1])), abs=1e-6)
 
 
 def test_priors_of_carina_and_domes() -> None:
