@@ -19,7 +19,11 @@ _HERE = Path(__file__).parent
 Code = Literal["generator", "readers"]
 _SOURCES: dict[Code, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "generator": (("anatomy",), ("phantom", "warp", "split"), ("numpy", "scipy", "numba")),
-    "readers": (("readers", "segmented", "estimate"), ("load", "sidecar"), ("numpy", "scipy", "simpleitk", "pydicom")),
+    "readers": (
+        ("readers", "segmented", "estimate"),
+        ("load", "sidecar", "sidecar_meta", "anatomy/domes", "anatomy/summits"),
+        ("numpy", "scipy", "simpleitk", "pydicom"),
+    ),
 }
 """Folders, modules and packages whose change makes what is kept stale."""
 

@@ -81,7 +81,8 @@ def pack_volume(volume: Volume, name: str = "volume", key: str | None = None) ->
         kernels.pack(hu, x0, y0, voxels[:-1].reshape(shape))
         return voxels
 
-    voxels = pack() if key is None else shared_array(f"packed {key} {shape} {x0} {y0}", pack)
+    layout = f"{kernels.HU_OFFSET} {kernels.LOW_PAD} {kernels.HIGH_PAD} {shape} {x0} {y0}"
+    voxels = pack() if key is None else shared_array(f"packed {key} {layout}", pack)
     return PackedVolume(
         voxels, shape, np.asarray(np.linalg.inv(padded), np.float64), np.ascontiguousarray(padded[:3, :3])
     )
