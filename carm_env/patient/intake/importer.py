@@ -47,6 +47,8 @@ def run_import(
     """
     settings, src, out = settings or Settings(), Path(src), Path(out)
     _check(settings, workers)
+    if src.is_dir() and out.resolve().is_relative_to(src.resolve()):
+        raise CarmError(f"--out {out} lies inside the source, and would be imported itself; want a folder outside it")
     found = find_cases(src, settings.join)
     if not found.cases and not found.aside:
         raise CarmError("the source holds no CT; want NIfTI, NRRD, MHA or DICOM files in it")

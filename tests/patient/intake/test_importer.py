@@ -202,6 +202,15 @@ def test_bad_settings_get_one_line_and_leave_nothing(tmp_path, settings, workers
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("inside", ["", "out", "site-0/out"])
+def test_a_folder_inside_the_source_is_refused_so_that_no_import_imports_itself(tmp_path, inside) -> None:
+    src = tree(tmp_path / "src", 1)
+    before = sorted(src.rglob("*"))
+    with pytest.raises(CarmError, match="inside the source"):
+        run_import(src, src / inside, workers=1)
+    assert sorted(src.rglob("*")) == before
+
+
 def test_an_empty_folder_and_a_missing_one_are_refused(tmp_path) -> None:
     (tmp_path / "empty").mkdir()
     for src in ("empty", "missing"):
