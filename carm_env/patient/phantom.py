@@ -69,7 +69,7 @@ class Body:
         moved = dict(zip(still, self.field.moved(np.array(list(still.values()))), strict=True))
         for module in WITH_SUMMITS:
             for name, summit in module.summits(self.build).items():
-                moved[name] = summit.point(self.field.moved(summit.surface))
+                moved[name] = summit.moved(self.field.moved).point()
         return moved
 
 

@@ -105,7 +105,7 @@ def draw_cavity(build: Build) -> Cavity:
     x0, y0, dx, dy, _, columns, rows = roof.row[9:16]
     x, y = x0 + dx * np.arange(int(columns)), y0 + dy * np.arange(int(rows))
     dome = roof.table.reshape(len(x), len(y)).astype(float)
-    tops = (domes.dome_top(build, -1.0), domes.dome_top(build, 1.0))
+    tops = (domes.crown(build, -1.0), domes.crown(build, 1.0))
     plan = draw_plan(build)
     uptake = float(np.clip((plan.arterial_hu - BLOOD_HU) / 250.0, 0.0, 1.0)) if plan.contrast else 0.0
     centre, radii = table[:, :2], table[:, 2:]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from carm_env.patient.anatomy import cage
 from carm_env.patient.anatomy.build import Build
 from carm_env.patient.anatomy.shapes import Shape, below
-from carm_env.patient.anatomy.summits import Summit, beside_heart
+from carm_env.patient.anatomy.summits import BesideHeart, Summit
 
 F64 = NDArray[np.float64]
 WALL_MM = 9.0
@@ -99,17 +99,29 @@ def dome(build: Build, side: float) -> Summit:
     """Top of the hemidiaphragm under the lung, beside the heart (side -1: right, +1: left)."""
     shape = diaphragm(build)
     x, y, z = _map(shape)
-    half, deep = np.interp([0.0, 0.5 * np.pi], shape.angle, shape.rim, period=2.0 * np.pi)
-    out, back = (x[:, None] - shape.centre[0]) / half, (y - shape.centre[1]) / deep
-    share = beside_heart(side, out, back)
-    i, j = np.nonzero(share > 0.0)
-    return Summit(np.stack([x[i], y[j], z[i, j]], axis=1), CAP_MM, share=share[i, j])
+    around = np.stack([np.cos(shape.angle), np.sin(shape.angle)], axis=1)
+    pleura = np.column_stack([shape.centre + shape.rim[:, None] * around, np.full(len(shape.rim), shape.saddle)])
+    low, high = pleura[:, :2].min(axis=0), pleura[:, :2].max(axis=0)
+    points = np.stack([*np.meshgrid(x, y, indexing="ij"), z], axis=-1).reshape(-1, 3)
+    inside = ((points[:, :2] > low) & (points[:, :2] < high)).all(axis=1)
+    return Summit(points[inside], CAP_MM, beside=BesideHeart(side, pleura))
 
 
 def dome_top(build: Build, side: float) -> F64:
     """Where the dome's top lies in the undisturbed body [3]."""
     x, y, _ = dome(build, side).point()
     return np.array([x, y, float(heights(build, x, y))])
+
+
+def crown(build: Build, side: float) -> F64:
+    """The highest point [3] of a dome (side -1: right, +1: left), from which the organs under it hang."""
+    shape = diaphragm(build)
+    x, y, z = _map(shape)
+    half, deep = np.interp([0.0, 0.5 * np.pi], shape.angle, shape.rim, period=2.0 * np.pi)
+    out, back = (x[:, None] - shape.centre[0]) / half, (y - shape.centre[1]) / deep
+    beside = out < -0.48 if side < 0 else out + 0.6 * back > 0.7
+    i, j = np.unravel_index(np.argmax(np.where(beside, z, -np.inf)), z.shape)
+    return np.array([x[i], y[j], z[i, j]])
 
 
 def heights(build: Build, x: ArrayLike, y: ArrayLike) -> F64:

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 F64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class BesideHeart:
+    """How much a place on a dome of the diaphragm counts as under the lung beside the heart, without a sharp line.
+
+    Attributes:
+        side: -1 right, +1 left. outline: the lungs' outline about the domes, LPS mm [N, 2 or more], whose extents give
+            the chest's middle, half width and half depth.
+    """
+
+    side: float
+    outline: F64
+
+    def share(self, points: F64) -> F64:
+        """0 to 1 for points [K, 3]."""
+        low, high = self.outline[:, :2].min(axis=0), self.outline[:, :2].max(axis=0)
+        out, back = ((points[:, :2] - 0.5 * (low + high)) / (0.5 * (high - low))).T
+        behind = _fall(back, 0.51, 0.85)
+        if self.side < 0.0:
+            return np.asarray(behind * (1.0 - _fall(-out, 0.3, 0.66)))
+        return np.asarray(behind * (1.0 - _fall(out, 0.3, 0.6)) * (1.0 - _fall(out + 0.72 * back, 0.5, 0.9)))
 
 
 @dataclass(frozen=True)
@@ -18,38 +41,36 @@ class Summit:
         surface: points on it, LPS mm [N, 3], evenly spread. depth_mm: how far below the top its cap reaches.
         power: of the height within the cap as a weight (1 on a surface, more where the surface narrows upwards).
         sink_mm: how far below the top the landmark lies; None: on the surface, amid the cap.
-        share: how much each point counts [N], 0 to 1; the top is sought where it is at least a half. None: all count.
+        beside: how much each point counts; the top is sought where it is at least a half. None: all count.
     """
 
     surface: F64
     depth_mm: float
     power: float = 1.0
     sink_mm: float | None = None
-    share: F64 | None = None
+    beside: BesideHeart | None = None
 
-    def point(self, surface: F64 | None = None) -> F64:
-        """The landmark [3], of the surface as it is or as it was moved to."""
-        points = self.surface if surface is None else surface
-        share = np.ones(len(points)) if self.share is None else self.share
-        z = points[:, 2]
+    def moved(self, move: Callable[[F64], F64]) -> Summit:
+        """The same on the body as ``move`` (points [K, 3] to points) takes it."""
+        beside = self.beside and BesideHeart(self.beside.side, move(self.beside.outline))
+        return replace(self, surface=move(self.surface), beside=beside)
+
+    def point(self) -> F64:
+        """The landmark [3].
+
+        Raises:
+            ValueError: no point counts.
+        """
+        share = np.ones(len(self.surface)) if self.beside is None else self.beside.share(self.surface)
+        if not (share > 0.0).any():
+            raise ValueError("no point of the surface counts")
+        z = self.surface[:, 2]
         top = z[share >= min(0.5, share.max())].max()
         weight = share * np.maximum(np.minimum(z, top) - top + self.depth_mm, 0.0) ** self.power
-        x, y = (points[:, :2] * weight[:, None]).sum(axis=0) / weight.sum()
-        nearest = z[np.argmin(np.hypot(points[:, 0] - x, points[:, 1] - y))]
+        x, y = (self.surface[:, :2] * weight[:, None]).sum(axis=0) / weight.sum()
+        counts = share > 0.0
+        nearest = z[counts][np.argmin(np.hypot(*(self.surface[counts, :2] - [x, y]).T))]
         return np.array([x, y, nearest if self.sink_mm is None else top - self.sink_mm])
-
-
-def beside_heart(side: float, out: F64, back: F64) -> F64:
-    """How much a place on a dome counts as under the lung beside the heart, 0 to 1, without a sharp line.
-
-    Args:
-        side: -1 right, +1 left. out, back: to the left and to the back of the chest's middle, in half widths and half
-            depths.
-    """
-    behind = _fall(back, 0.6, 1.0)
-    if side < 0.0:
-        return np.asarray(behind * (1.0 - _fall(-out, 0.3, 0.66)))
-    return np.asarray(behind * (1.0 - _fall(out, 0.3, 0.6)) * (1.0 - _fall(out + 0.6 * back, 0.5, 0.9)))
 
 
 def _fall(at: F64, begin: float, end: float) -> F64:

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carm_env.patient.anatomy.domes import CAP_MM
-from carm_env.patient.anatomy.summits import Summit, beside_heart
+from carm_env.patient.anatomy.summits import BesideHeart, Summit
 from carm_env.patient.segmented.found import Found, Masks, Unfit
 from carm_env.patient.segmented.mask import Mask, coarser, merged
 
 F64 = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-_FRAME_BELOW_MM = 25.0
-_BACK_SPARE_MM = 10.5
+_OUTLINE_MM = (-40.0, -10.0)
+"""From the domes: where the lungs' outline is taken."""
 _SMOOTH_MM = 3.0
 _ROUGH_MM = 5.0
 _ORGANS = {"right": ("liver",), "left": ("stomach", "spleen")}
@@ -26,34 +26,23 @@ _ORGAN_MM = (-12.0, 70.0)
 def hemidiaphragm(masks: Masks, side: str) -> Found:
     """Top of the dome beside the heart, on the lung's lower surface.
 
-    The chest is measured in both lungs 25 mm below the domes: its middle, half its width, and half its depth (as far
-    as the lungs reach behind the middle, less 10.5 mm). The lower surface, smoothed over 3 mm and without its rim of
-    6 mm, counts as ``beside_heart`` says; the middle of its highest 12 mm, where higher columns weigh more, is the
-    point. The highest organ below (liver; stomach or spleen) must fit.
+    The chest is measured in the outline of both lungs from 40 to 10 mm below the domes. The lower surface, smoothed
+    over 3 mm and without its rim of 6 mm, counts as ``BesideHeart`` says; the middle of its highest 12 mm, where higher
+    columns weigh more, is the point. The highest organ below (liver; stomach or spleen) must fit.
     """
     lungs = {each: _lung(masks, each) for each in ("right", "left")}
     surfaces = {each: _lower_surface(lung) for each, lung in lungs.items()}
     tops: dict[str, F64] = {}
-    level = float(np.mean([_low_part(lung) for lung in lungs.values()]))
+    level = float(np.mean([_low_part(lung) for lung in lungs.values()])) + 25.0
     for _ in range(3):
-        chest = _chest(lungs, level)
-        tops = {each: _top(surface, chest, each) for each, surface in surfaces.items()}
-        level = float(np.mean([top[2] for top in tops.values()])) - _FRAME_BELOW_MM
+        outline = _outline(lungs, level)
+        tops = {each: _top(surface, outline, each) for each, surface in surfaces.items()}
+        level = float(np.mean([top[2] for top in tops.values()]))
     point = tops[side]
     if lungs[side].cut_near(point, 8.0):
         raise Unfit(f"the {side} lung is cut by the edge of the CT")
     _check_organs(masks, side, point)
     return Found(point, 7.0)
-
-
-@dataclass(frozen=True)
-class _Chest:
-    """Middle, half width and half depth of the chest at a level (mm)."""
-
-    x: float
-    y: float
-    half: float
-    deep: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,31 +83,29 @@ def _lower_surface(lung: Mask) -> _Surface:
     return _Surface(lung.to_mm(np.stack([x, y, height - 0.5], axis=-1)), rim & (weight > 0.3))
 
 
-def _chest(lungs: dict[str, Mask], level: float) -> _Chest:
+def _outline(lungs: dict[str, Mask], level: float) -> F64:
+    """The lungs from above [N, 3], a little below the domes."""
     outlines = {}
     for side, lung in lungs.items():
-        k = round(float(lung.to_index([*lung.to_mm([0.0, 0.0, 0.0])[:2], level])[2]))
-        k = min(max(k, 0), lung.voxels.shape[2] - 1)
-        places = np.argwhere(lung.voxels[:, :, k])
-        outlines[side] = lung.to_mm(np.column_stack([places, np.full(len(places), k)]))
+        heights = lung.to_mm(np.multiply.outer(np.arange(lung.voxels.shape[2]), [0.0, 0.0, 1.0]))[:, 2]
+        near = (heights >= level + _OUTLINE_MM[0]) & (heights <= level + _OUTLINE_MM[1])
+        places = np.argwhere(lung.voxels[:, :, near].any(axis=2))
+        outlines[side] = lung.to_mm(np.column_stack([places, np.zeros(len(places))]))
     if min(map(len, outlines.values())) < 20:
         raise Unfit("the lungs are cut below the domes")
-    right, left = outlines["right"][:, 0].min(), outlines["left"][:, 0].max()
-    y = np.concatenate(list(outlines.values()))[:, 1]
-    middle = 0.5 * (y.min() + y.max())
-    deep = y.max() - middle - _BACK_SPARE_MM
-    if left - right < 120.0 or deep < 30.0:
-        raise Unfit("the chest is cut or the lungs are mislabelled")
-    return _Chest(0.5 * (left + right), middle, 0.5 * (left - right), deep)
+    both = np.concatenate(list(outlines.values()))
+    width, depth = np.ptp(both[:, :2], axis=0)
+    if outlines["left"][:, 0].max() - outlines["right"][:, 0].min() < 120.0 or depth < 80.0:
+        raise Unfit(f"the chest is cut or the lungs are mislabelled ({width:.0f} mm wide, {depth:.0f} mm deep)")
+    return both
 
 
-def _top(surface: _Surface, chest: _Chest, side: str) -> F64:
+def _top(surface: _Surface, outline: F64, side: str) -> F64:
+    beside = BesideHeart(-1.0 if side == "right" else 1.0, outline)
     points = surface.points[surface.holds]
-    out, back = (points[:, 0] - chest.x) / chest.half, (points[:, 1] - chest.y) / chest.deep
-    share = beside_heart(-1.0 if side == "right" else 1.0, out, back)
-    if not (share > 0.0).any():
+    if not (beside.share(points) > 0.0).any():
         raise Unfit(f"no lower surface of the {side} lung beside the heart")
-    return Summit(points[share > 0.0], CAP_MM, share=share[share > 0.0]).point()
+    return Summit(points, CAP_MM, beside=beside).point()
 
 
 def _check_organs(masks: Masks, side: str, point: F64) -> None:
