@@ -49,8 +49,8 @@ LAYERS = (
 """In the order in which they are painted: what is further inside comes later."""
 MODULES = (chest, spine, shoulder, pelvis, limbs, head)
 """Those that own landmarks."""
-WITH_SUMMITS = (chest, pelvis)
-"""Those whose landmarks are tops of surfaces, found anew after the irregularity has moved these."""
+WITH_EXTENDED = (chest, pelvis, head)
+"""Those with landmarks of extended shapes, found anew after the irregularity has moved these."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ class Body:
         """Landmarks and targets, LPS mm [3], where the irregularity takes them."""
         still = body_points(self.build)
         moved = dict(zip(still, self.field.moved(np.array(list(still.values()))), strict=True))
-        for module in WITH_SUMMITS:
-            for name, summit in module.summits(self.build).items():
-                moved[name] = summit.moved(self.field.moved).point()
+        for module in WITH_EXTENDED:
+            for name, shape in module.extended(self.build).items():
+                moved[name] = shape.moved(self.field.moved).point()
         return moved
 
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from carm_env.patient.anatomy import airways, domes, heart, lungs, mediastinum, vessels
 from carm_env.patient.anatomy.build import Build
 from carm_env.patient.anatomy.chest_plan import draw_plan
+from carm_env.patient.anatomy.extended import Summit
 from carm_env.patient.anatomy.part import Part
-from carm_env.patient.anatomy.summits import Summit
 
 F64 = NDArray[np.float64]
 
@@ -40,6 +40,6 @@ def points(build: Build) -> dict[str, F64]:
     }
 
 
-def summits(build: Build) -> dict[str, Summit]:
+def extended(build: Build) -> dict[str, Summit]:
     """Landmarks that are tops of surfaces."""
     return {f"{name}_hemidiaphragm": domes.dome(build, side) for side, name in ((-1.0, "right"), (1.0, "left"))}

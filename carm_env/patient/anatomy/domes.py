@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from carm_env.patient.anatomy import cage
 from carm_env.patient.anatomy.build import Build
+from carm_env.patient.anatomy.extended import BesideHeart, Summit
 from carm_env.patient.anatomy.shapes import Shape, below
-from carm_env.patient.anatomy.summits import BesideHeart, Summit
 
 F64 = NDArray[np.float64]
 WALL_MM = 9.0

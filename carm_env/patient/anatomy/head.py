@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from carm_env.patient.anatomy import head_face, head_jaw, head_soft, head_vault
 from carm_env.patient.anatomy.build import Build
+from carm_env.patient.anatomy.extended import Middle
 from carm_env.patient.anatomy.head_frame import LENS, MIRROR, SELLA, draw_head
 from carm_env.patient.anatomy.part import Part
 
@@ -32,8 +33,13 @@ def points(build: Build) -> dict[str, NDArray[np.float64]]:
     """Centroid of the intracranial space, centre of the pituitary fossa, lenses."""
     head = draw_head(build)
     return {
-        "skull": build.head(head_vault.braincase(head).centroid),
+        "skull": head_vault.braincase(head).space.point(),
         "sella": head.at(SELLA),
         "right_eye_lens": head.at(np.array(LENS) * MIRROR),
         "left_eye_lens": head.at(LENS),
     }
+
+
+def extended(build: Build) -> dict[str, Middle]:
+    """Landmarks that are middles of bodies."""
+    return {"skull": head_vault.braincase(draw_head(build)).space}

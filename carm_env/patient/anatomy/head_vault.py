@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 from scipy.interpolate import RegularGridInterpolator
 
+from carm_env.patient.anatomy.extended import Middle
 from carm_env.patient.anatomy.head_frame import MIRROR, SELLA, Head
 from carm_env.patient.anatomy.head_tables import BASE_X, FLOOR, UNDER
 from carm_env.patient.anatomy.part import Grain, Part, bone, tissue
@@ -19,6 +20,7 @@ from carm_env.patient.anatomy.texture import FRACTAL, RIDGED
 
 F64 = NDArray[np.float64]
 SIZE = 80
+_SHELLS = 4
 _LAP_MM, _FADE_MM = 6.0, 12.0
 """How far the base reaches under the vault's edge, and the vault thins out over the base."""
 
@@ -26,14 +28,14 @@ _LAP_MM, _FADE_MM = 6.0, 12.0
 @dataclass(frozen=True)
 class Braincase:
     """Its outer surface and its cavity, star-shaped about the head's origin; the same surface of the base alone (within
-    the cavity elsewhere), and a cavity that leaves the vault alone; centroid of the cavity, head mm; the numbers that
-    make it one person's."""
+    the cavity elsewhere), and a cavity that leaves the vault alone; what fills the cavity; the numbers that make it one
+    person's."""
 
     outer: Shape
     cavity: Shape
     base: Shape
     under_vault: Shape
-    centroid: F64
+    space: Middle
     traits: F64
 
     def inside(self, head: Head, points: ArrayLike, depth: ArrayLike) -> F64:
@@ -76,10 +78,15 @@ def braincase(head: Head) -> Braincase:
         return balloon(head.build.head((0.0, 0.0, 0.0)), head.build.head_turn, radius, SIZE)
 
     shell, cavity, base, under = (surface(name) for name in ("outer", "cavity", "base", "under_vault"))
-    u, r = found["u"], found["cavity"] / head.k
-    weight = np.sqrt(np.maximum(u[:, 0] ** 2 + u[:, 1] ** 2, 1e-9)) * _arc(u)
-    centroid = (u * (0.75 * weight * r**4)[:, None]).sum(0) / (weight * r**3).sum()
-    return Braincase(shell, cavity, base, under, centroid, n)
+    return Braincase(shell, cavity, base, under, _filling(head, found["u"], found["cavity"] / head.k), n)
+
+
+def _filling(head: Head, u: F64, r: F64) -> Middle:
+    """Shells of equal volume within the radii r [N], head mm, along directions u [N, 3]."""
+    weight = np.sqrt(np.maximum(u[:, 0] ** 2 + u[:, 1] ** 2, 1e-9)) * _arc(u) * r**3
+    depth = np.cbrt((np.arange(_SHELLS) + 0.5) / _SHELLS)
+    points = (depth[:, None, None] * u * r[:, None]).reshape(-1, 3)
+    return Middle(head.build.head(points), np.tile(weight, _SHELLS))
 
 
 def _arc(u: F64) -> F64:

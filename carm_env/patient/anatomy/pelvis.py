@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carm_env.patient.anatomy.build import Build
+from carm_env.patient.anatomy.extended import Summit
 from carm_env.patient.anatomy.femur import femur_parts
 from carm_env.patient.anatomy.part import Part
 from carm_env.patient.anatomy.pelvis_frame import Basin
 from carm_env.patient.anatomy.pelvis_hip import crest, hip_parts
 from carm_env.patient.anatomy.pelvis_sacrum import sacrum_parts
-from carm_env.patient.anatomy.summits import Summit
 
 F64 = NDArray[np.float64]
 
@@ -35,7 +35,7 @@ def points(build: Build) -> dict[str, F64]:
     return named
 
 
-def summits(build: Build) -> dict[str, Summit]:
+def extended(build: Build) -> dict[str, Summit]:
     """Landmarks that are tops of surfaces."""
     basin = Basin(build)
     return {f"{name}_iliac_crest": crest(basin, side) for side, name in ((-1.0, "right"), (1.0, "left"))}

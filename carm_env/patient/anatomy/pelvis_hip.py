@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 
+from carm_env.patient.anatomy.extended import Summit
 from carm_env.patient.anatomy.part import Part, bone, tissue
 from carm_env.patient.anatomy.pelvis_frame import Basin, bar, outlined, trimmed
 from carm_env.patient.anatomy.shapes import (
@@ -24,7 +25,6 @@ from carm_env.patient.anatomy.shapes import (
     unit,
     vec,
 )  # fmt: skip
-from carm_env.patient.anatomy.summits import Summit
 
 F64 = NDArray[np.float64]
 _CREST = np.array([

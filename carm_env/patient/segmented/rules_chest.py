@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carm_env.patient.anatomy.domes import CAP_MM
-from carm_env.patient.anatomy.summits import BesideHeart, Summit
+from carm_env.patient.anatomy.extended import BesideHeart, Summit
 from carm_env.patient.segmented.found import Found, Masks, Unfit
 from carm_env.patient.segmented.mask import Mask, coarser, merged
 

@@ -1,4 +1,7 @@
-"""Tops of broad surfaces: where a top is flat its middle is meant, not whichever point is highest by a hair."""
+"""Landmarks of extended shapes, which move as the whole shape does: middles of bodies, and tops of broad surfaces.
+
+Where a top is flat its middle is meant, not whichever point is highest by a hair.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 F64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Middle:
+    """The centroid of a body: ``points`` in it, LPS mm [N, 3], and the ``volume`` [N] that each stands for."""
+
+    points: F64
+    volume: F64
+
+    def moved(self, move: Callable[[F64], F64]) -> Middle:
+        """The same of the body as ``move`` (points [K, 3] to points) takes it."""
+        return replace(self, points=move(self.points))
+
+    def point(self) -> F64:
+        """The landmark [3]."""
+        return np.asarray(self.volume @ self.points / self.volume.sum())
 
 
 @dataclass(frozen=True)
