@@ -24,6 +24,7 @@ _STRIP_MM = (-4.0, -2.0, 0.0, 2.0, 4.0)
 _LEAST_PIT_MM = 2.5
 _PIT_STEPS = (4, 16, 20)
 """In steps of ``_REACH_MM``: least length of a pit, the way before its crest that tells its floor, greatest length."""
+_HOLE_STEPS = 2
 _NEAR_MM = 14.0
 
 
@@ -137,7 +138,12 @@ def _pit_before(profile: F64, crest: int) -> tuple[float, float, float] | None:
 
 
 def _base(bone: Mask, expected: F64, left: F64, back: F64, up: F64) -> F64:
-    """Height of the first bone below the brain, mm above ``expected``, along ``_REACH_MM``; NaN where there is none."""
+    """Height of the first bone below the brain, mm above ``expected``, along ``_REACH_MM``; NaN where there is none.
+
+    Holes of a few millimetres in the thin floor are bridged.
+    """
+    from scipy import ndimage
+
     across = np.array(_STRIP_MM)
     places = (
         expected
@@ -146,4 +152,8 @@ def _base(bone: Mask, expected: F64, left: F64, back: F64, up: F64) -> F64:
         + across[None, None, :, None] * left
     )
     solid = bone.at(places).mean(axis=2) > 0.5
-    return np.where(solid.any(axis=1), _HEIGHT_MM[solid.argmax(axis=1)], np.nan)
+    known = solid.any(axis=1)
+    height = np.where(known, _HEIGHT_MM[solid.argmax(axis=1)], np.nan)
+    bridged = ndimage.binary_closing(known, iterations=_HOLE_STEPS) & ~known
+    height[bridged] = np.interp(_REACH_MM[bridged], _REACH_MM[known], height[known])
+    return height
