@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from carm_env.episode.manifest import FORMAT, dumps
 from carm_env.errors import CarmError
+from carm_env.whole import whole
 
 MANIFEST = "manifest.json"
 OWN_FILES = frozenset({MANIFEST, "episodes.parquet", "steps.parquet", "summary.json", "index.html", "episode.mp4"})
@@ -18,12 +19,8 @@ MAX_JSON_BYTES = 16 * 2**20
 
 def write_json(path: Path, value: Any) -> None:
     """Writes strict JSON; the file appears whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with whole(path) as part:
         part.write_text(dumps(value, indent=1) + "\n", encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> dict[str, Any]:

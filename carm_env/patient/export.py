@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from carm_env.errors import CarmError
 from carm_env.patient.model import Patient
 from carm_env.patient.sidecar import sidecar_path, write_sidecar
+from carm_env.whole import whole
 
 F64 = NDArray[np.float64]
 _SLAB_BYTES = 8 * 2**20
@@ -49,24 +50,19 @@ def _write_nifti(path: Path, voxels: NDArray[np.int16] | NDArray[np.uint8], affi
 
     Slabs are compressed side by side, each a gzip member of its own, as the format allows; memory stays at a few slabs.
     """
-    partial = path.with_name(f"{path.name.removesuffix('.nii.gz')}.{os.getpid()}.part.nii.gz")
-    try:
-        with partial.open("wb") as stream, ThreadPoolExecutor(_THREADS) as pool:
-            stream.write(_zipped(_header(voxels, affine)))
-            depth = max(1, _SLAB_BYTES // max(1, voxels[:, :, 0].nbytes))
-            waiting: deque[Future[bytes]] = deque()
-            for first in range(0, voxels.shape[2], depth):
-                slab = voxels[::-1, ::-1, first : first + depth]
-                waiting.append(pool.submit(lambda part: _zipped(part.tobytes(order="F")), slab))
-                if len(waiting) > 2 * _THREADS:
-                    stream.write(waiting.popleft().result())
-            for job in waiting:
-                stream.write(job.result())
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(path) as part, part.open("wb") as stream, ThreadPoolExecutor(_THREADS) as pool:
+        stream.write(_zipped(_header(voxels, affine)))
+        depth = max(1, _SLAB_BYTES // max(1, voxels[:, :, 0].nbytes))
+        waiting: deque[Future[bytes]] = deque()
+        for first in range(0, voxels.shape[2], depth):
+            slab = voxels[::-1, ::-1, first : first + depth]
+            waiting.append(pool.submit(lambda some: _zipped(some.tobytes(order="F")), slab))
+            if len(waiting) > 2 * _THREADS:
+                stream.write(waiting.popleft().result())
+        for job in waiting:
+            stream.write(job.result())
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _header(voxels: NDArray[np.int16] | NDArray[np.uint8], affine: F64) -> bytes:

@@ -54,14 +54,9 @@ class Demographics:
     weight_kg: float | None = None
 
 
-@dataclass(frozen=True)
-class Volume:
-    """A CT: ``hu`` int16 [X, Y, Z], ``affine`` [4, 4] from voxel indices (centres) to LPS millimetres.
+class Placed:
+    """Voxels in space, by their ``affine`` [4, 4] from indices (centres) to LPS millimetres."""
 
-    Readers deliver index axes that point roughly along +x, +y, +z (patient left, posterior, head).
-    """
-
-    hu: NDArray[np.int16]
     affine: F64
 
     @cached_property
@@ -81,6 +76,17 @@ class Volume:
     def to_mm(self, index: ArrayLike) -> F64:
         """LPS millimetres of continuous voxel indices, [..., 3]."""
         return np.asarray(index, float) @ self.affine[:3, :3].T + self.affine[:3, 3]
+
+
+@dataclass(frozen=True)
+class Volume(Placed):
+    """A CT: ``hu`` int16 [X, Y, Z], ``affine`` [4, 4] from voxel indices (centres) to LPS millimetres.
+
+    Readers deliver index axes that point roughly along +x, +y, +z (patient left, posterior, head).
+    """
+
+    hu: NDArray[np.int16]
+    affine: F64
 
     def z_range_mm(self) -> tuple[float, float]:
         """Lowest and highest slice centre along the axis of the body, LPS z."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from carm_env.errors import CarmError
 from carm_env.patient.model import LANDMARKS, PLAUSIBLE, Demographics, Patient, Volume
 from carm_env.patient.names import stem
 from carm_env.patient.sidecar_meta import SCAN_META, is_number, point_meta, scan_meta, short
+from carm_env.whole import whole
 
 F64 = NDArray[np.float64]
 SCHEMA = 1
@@ -90,14 +90,11 @@ def write_sidecar(path: str | Path, patient: Patient, volume_name: str) -> None:
         "synthetic_band_mm": patient.meta.get("synthetic_band_mm"),
         **{key: patient.meta[key] for key in SCAN_META if patient.meta.get(key)},
     }
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        partial.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(partial, path)
+        with whole(path) as part:
+            part.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     except OSError as error:
         raise CarmError(f"{path}: cannot be written ({error.strerror}); want a writable folder") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def check_points(sidecar: Sidecar, volume: Volume, path: str | Path) -> None:

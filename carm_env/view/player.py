@@ -6,7 +6,6 @@ import base64
 import html
 import io
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -23,6 +22,7 @@ from carm_env.machine.state import A1, B1, DEPLOY
 from carm_env.sim.result import REWARD_TERMS
 from carm_env.sim.task import TOLERANCE_MM
 from carm_env.view.scene import VIEWS, Body, bounds, estimated_targets, gantry_cameras, image_left
+from carm_env.whole import whole
 
 JPEG_QUALITY = 85
 MAX_SIDE = 384
@@ -84,12 +84,8 @@ def write_player(
     if episodes is not None and len(episodes) > 1:
         data["episodes"] = _episode_table(episodes)
     path = Path(path)
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with whole(path) as part:
         part.write_text(page(title, data), encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 

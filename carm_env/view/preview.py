@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from carm_env.errors import CarmError
 from carm_env.patient.model import Patient
+from carm_env.whole import whole
 
 F32 = NDArray[np.float32]
 HEIGHT_PX = 900
@@ -49,15 +49,12 @@ def save_preview(patient: Patient, path: str | Path) -> Path:
         CarmError: the file cannot be written.
     """
     path = Path(path)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        preview(patient).save(partial, format="PNG")
-        os.replace(partial, path)
+        with whole(path) as part:
+            preview(patient).save(part, format="PNG")
     except OSError as error:
         raise CarmError(f"{path}: cannot be written ({error.strerror}); want a place to write a PNG to") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from carm_env.errors import CarmError
 from carm_env.machine.presets import DevicePreset
 from carm_env.view.frames import SIZE, Stage
 from carm_env.view.scene import Body
+from carm_env.whole import whole
 
 FPS = 15
 HOLD_S = 1.5
@@ -40,23 +40,20 @@ def write_video(
         CarmError: the video encoder is missing or failed.
     """
     path = Path(path)
-    part = path.with_name(f".{path.stem}.part.mp4")
     stage = Stage(record, body, preset, title)
     moments = _moments(float(stage.time_s[-1]), fps)
     try:
-        writer = _encoder(part, fps)
-        for count, time_s in enumerate(moments, start=1):
-            if count == 1 or time_s != moments[count - 2]:
-                picture = np.ascontiguousarray(stage.draw(time_s))
-            writer.send(picture)
-            if progress:
-                progress(count, len(moments))
-        writer.close()
-        os.replace(part, path)
+        with whole(path) as part:
+            writer = _encoder(part, fps)
+            for count, time_s in enumerate(moments, start=1):
+                if count == 1 or time_s != moments[count - 2]:
+                    picture = np.ascontiguousarray(stage.draw(time_s))
+                writer.send(picture)
+                if progress:
+                    progress(count, len(moments))
+            writer.close()
     except OSError as e:
         raise CarmError(f"video {path} cannot be written: {str(e).splitlines()[0]}") from None
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 

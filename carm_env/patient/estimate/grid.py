@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from carm_env.patient.blocks import block_means
 from carm_env.patient.model import Volume
 
 F64 = NDArray[np.float64]
@@ -69,7 +70,8 @@ def coarse_grid(volume: Volume, step_mm: float = STEP_MM) -> Grid:
     """
     from scipy import ndimage
 
-    means, affine = _block_means(volume, step_mm)
+    factor = np.maximum(1, np.floor(step_mm / volume.spacing_mm + 0.25)).astype(int)
+    means, affine = block_means(volume.hu, volume.affine, np.minimum(factor, volume.hu.shape))
     corners = np.array(np.meshgrid(*[[0.0, n - 1.0] for n in means.shape], indexing="ij")).reshape(3, -1).T
     box = corners @ affine[:3, :3].T + affine[:3, 3]
     low, high = box.min(0), box.max(0)
@@ -82,19 +84,3 @@ def coarse_grid(volume: Volume, step_mm: float = STEP_MM) -> Grid:
     )
     held = np.isfinite(hu)
     return Grid(np.where(held, np.clip(hu, AIR_HU, 3071.0), AIR_HU).astype(np.float32), low, held, step)
-
-
-def _block_means(volume: Volume, step_mm: float) -> tuple[F32, F64]:
-    """Means over whole blocks of voxels no larger than the step, and their affine; slab by slab, to spare memory."""
-    factor = np.maximum(1, np.floor(step_mm / volume.spacing_mm + 0.25)).astype(int)
-    factor = np.minimum(factor, volume.hu.shape)
-    count = np.array(volume.hu.shape) // factor
-    out = np.empty(tuple(count), np.float32)
-    fx, fy, fz = (int(f) for f in factor)
-    for k in range(count[2]):
-        slab = volume.hu[: count[0] * fx, : count[1] * fy, k * fz : (k + 1) * fz].mean(axis=2, dtype=np.float32)
-        out[:, :, k] = slab.reshape(count[0], fx, count[1], fy).mean(axis=(1, 3))
-    affine = volume.affine.copy()
-    affine[:3, 3] = volume.to_mm((factor - 1) / 2.0)
-    affine[:3, :3] = volume.affine[:3, :3] * factor
-    return out, np.asarray(affine, np.float64)

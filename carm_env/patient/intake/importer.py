@@ -20,6 +20,7 @@ from carm_env.patient.intake.cases import Found, find_cases, kept_names
 from carm_env.patient.intake.convert import Settings, convert
 from carm_env.patient.intake.journal import Journal
 from carm_env.patient.model import Demographics
+from carm_env.whole import whole
 
 REPORT, COHORT = "import.json", "cohort.json"
 _CRASHED = "reading it ended the process (out of memory, or a damaged file); want a sound CT"
@@ -180,9 +181,5 @@ def _cohort(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write(path: Path, record: dict[str, Any]) -> None:
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(path) as part:
+        part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

@@ -13,6 +13,7 @@ from typing import Any
 
 from carm_env.errors import CarmError
 from carm_env.patient.intake.convert import Settings
+from carm_env.whole import PARTS, whole
 
 _VERSION = 1
 _KEY_BYTES = 16
@@ -34,13 +35,13 @@ class Journal:
         try:
             out.mkdir(parents=True, exist_ok=True)
             private.mkdir(mode=0o700, exist_ok=True)
-            self.secret = _secret(private / "key")
             self._lock = (private / "lock").open("w")
-            for stray in out.glob("*.part*"):
+            _lock(self._lock, out)
+            self.secret = _secret(private / "key")
+            for stray in out.glob(PARTS):
                 stray.unlink()
         except OSError as error:
             raise CarmError(f"{out}: cannot be written ({error.strerror}); want a folder to write to") from error
-        _lock(self._lock, out)
         _claim(private / "source", src.resolve(), out)
         self.results = self._read(settings)
         self._stream = self._file.open("a", encoding="utf-8")
@@ -85,7 +86,7 @@ class Journal:
     def _read(self, settings: Settings) -> dict[str, list[dict[str, Any]]]:
         if not self._file.exists():
             return {}
-        records, whole = [], 0
+        records, length = [], 0
         with self._file.open("rb") as stream:
             for line in stream:
                 try:
@@ -95,8 +96,8 @@ class Journal:
                 if not line.endswith(b"\n"):
                     records.pop()
                     break
-                whole += len(line)
-        os.truncate(self._file, whole)
+                length += len(line)
+        os.truncate(self._file, length)
         if not records:
             return {}
         earlier = records[0].get("settings")
@@ -131,11 +132,10 @@ def _secret(path: Path) -> bytes:
 
 @contextlib.contextmanager
 def _private(path: Path) -> Iterator[Any]:
-    partial = path.with_name(path.name + ".part")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
-        yield stream
-    os.replace(partial, path)
+    with whole(path) as part:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
+            yield stream
 
 
 def _lock(stream: Any, out: Path) -> None:

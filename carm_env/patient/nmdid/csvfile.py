@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import math
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from carm_env.errors import CarmError
+from carm_env.whole import whole
 
 MAX_BYTES = 256 * 2**20
 MAX_COLUMNS = 2000
@@ -97,17 +97,13 @@ def write_table(path: str | Path, header: Sequence[str], rows: Iterable[Sequence
         CarmError: the place cannot be written.
     """
     path = Path(path)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with partial.open("w", encoding="utf-8", newline="") as stream:
+        with whole(path) as part, part.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(header)
             writer.writerows(rows)
-        os.replace(partial, path)
     except OSError as error:
         raise CarmError(f"{path}: cannot be written ({error.strerror}); want a writable folder") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _decoded(path: Path, want: str) -> str:

@@ -3,44 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from carm_env.patient.blocks import block_means
+from carm_env.patient.model import Placed
+
 F64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Image:
+class Image(Placed):
     """HU [X, Y, Z] of any type and the affine [4, 4] from indices to LPS mm."""
 
     data: NDArray[Any]
     affine: F64
-
-    @cached_property
-    def inverse(self) -> F64:
-        """LPS mm to indices, [4, 4]."""
-        return np.asarray(np.linalg.inv(self.affine))
-
-    @cached_property
-    def spacing_mm(self) -> F64:
-        """Voxel size along the index axes, [3]."""
-        return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0))
 
     def at(self, points_mm: F64) -> F64:
         """Linear look-up at LPS points [N, 3]; NaN outside."""
         from scipy import ndimage
 
         out = np.empty(len(points_mm))
-        index = moved(self.inverse, points_mm).T
+        index = moved(self.inverse_affine, points_mm).T
         ndimage.map_coordinates(self.data, index, out, 1, mode="constant", cval=np.nan)
         return out
 
     def holds(self, points_mm: F64, margin_mm: float = 0.0) -> NDArray[np.bool_]:
         """Which of the LPS points [N, 3] lie within the voxel centres, or at most a margin outside."""
-        index, margin = moved(self.inverse, points_mm), margin_mm / self.spacing_mm
+        index, margin = moved(self.inverse_affine, points_mm), margin_mm / self.spacing_mm
         return np.asarray(((index >= -margin) & (index <= np.array(self.data.shape) - 1 + margin)).all(axis=1))
 
 
@@ -67,17 +59,7 @@ def reduced(image: Image, step_mm: float) -> Image:
     """Means over blocks of voxels, about ``step_mm`` wide, as float32; finer than that it stays as it is."""
     whole = np.array(image.data.shape)
     factor = np.clip(np.rint(step_mm / image.spacing_mm), 1, whole).astype(int)
-    shape = whole // factor
-    data = np.empty(shape, np.float32)
-    inner = image.data[: shape[0] * factor[0], : shape[1] * factor[1]]
-    for k in range(shape[2]):
-        slab = inner[:, :, k * factor[2] : (k + 1) * factor[2]]
-        blocks = slab.reshape(shape[0], factor[0], shape[1], factor[1], factor[2])
-        data[:, :, k] = blocks.mean(axis=(1, 3, 4), dtype=np.float32)
-    affine = image.affine.copy()
-    affine[:3, 3] += image.affine[:3, :3] @ (0.5 * (factor - 1))
-    affine[:3, :3] = image.affine[:3, :3] * factor
-    return Image(data, affine)
+    return Image(*block_means(image.data, image.affine, factor))
 
 
 def windowed(image: Image, window_hu: tuple[float, float], blur_mm: float) -> Image:

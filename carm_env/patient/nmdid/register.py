@@ -208,7 +208,7 @@ def _slope(image: Image, index: NDArray[np.intp]) -> F64:
         behind[:, axis] = np.maximum(index[:, axis] - 1, 0)
         rise = image.data[tuple(ahead.T)].astype(float) - image.data[tuple(behind.T)]
         parts.append(rise / np.maximum(ahead[:, axis] - behind[:, axis], 1))
-    return np.stack(parts, axis=1) @ image.inverse[:3, :3]
+    return np.stack(parts, axis=1) @ image.inverse_affine[:3, :3]
 
 
 def _small(change: F64, centre: F64) -> F64:

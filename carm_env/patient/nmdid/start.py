@@ -118,6 +118,6 @@ def _on_grid(image: Image) -> tuple[F32, F32, F64]:
     grid = np.diag([STEP_MM, STEP_MM, STEP_MM, 1.0])
     grid[:3, 3] = low
     blurred = windowed(image, WINDOW_HU, 0.45 * STEP_MM)
-    data = resampled(blurred.data, image.inverse @ grid, shape, np.float32, np.nan)
+    data = resampled(blurred.data, image.inverse_affine @ grid, shape, np.float32, np.nan)
     inside = np.isfinite(data)
     return np.where(inside, data - WINDOW_HU[0], 0.0).astype(np.float32), inside.astype(np.float32), low

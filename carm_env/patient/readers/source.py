@@ -49,9 +49,10 @@ def read_scan(spec: str | Path) -> Scan:
 
 
 def is_ct_file(path: Path) -> bool:
-    """Whether a file's name is that of a CT: a known suffix, and no label map or mask."""
+    """Whether a file's name is that of a CT: a known suffix, not hidden, and no label map or mask."""
     name = path.name.lower()
-    return name.endswith(CT_SUFFIXES) and not re.search(r"[._-](labels?|seg|segmentations?|mask)\.[a-z.]+$", name)
+    no_ct = name.startswith(".") or re.search(r"[._-](labels?|seg|segmentations?|mask)\.[a-z.]+$", name)
+    return name.endswith(CT_SUFFIXES) and not no_ct
 
 
 def _from_file(path: Path) -> Scan:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from carm_env.patient.model import Placed
+
 F64 = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 STEP_MM = 1.8
@@ -15,7 +17,7 @@ STEP_MM = 1.8
 
 
 @dataclass(frozen=True, eq=False)
-class Grid:
+class Grid(Placed):
     """Voxels of a whole volume: ``shape``, and ``affine`` [4, 4] from indices (centres) to LPS mm.
 
     Index axes point roughly along +x, +y, +z, as in ``Volume``.
@@ -23,19 +25,6 @@ class Grid:
 
     shape: tuple[int, int, int]
     affine: F64
-
-    @property
-    def spacing_mm(self) -> F64:
-        """Voxel size along the index axes, [3]."""
-        return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0), np.float64)
-
-    def to_mm(self, index: ArrayLike) -> F64:
-        """LPS mm of continuous indices [..., 3]."""
-        return np.asarray(index, float) @ self.affine[:3, :3].T + self.affine[:3, 3]
-
-    def to_index(self, points_mm: ArrayLike) -> F64:
-        """Continuous indices of LPS mm, [..., 3]."""
-        return (np.asarray(points_mm, float) - self.affine[:3, 3]) @ np.linalg.inv(self.affine[:3, :3]).T
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,12 +58,12 @@ def test_the_middle_of_a_body_weighs_its_volume() -> None:
     np.testing.assert_allclose(body.moved(lambda p: 2.0 * p).point(), [2.0, 4.0, 6.0])
 
 
-@pytest.mark.parametrize("seed", [2, 9])
+@pytest.mark.parametrize("seed", [30, 45])
 def test_the_skull_landmark_is_the_centroid_of_the_brain(seed) -> None:
+    """Of these two the irregularity takes the undisturbed centroid more than 5 mm away."""
     from carm_env.patient.anatomy.labels import LABELS
 
     patient = make_phantom(seed, 4.0)
     assert patient.labels is not None
-    inside = np.argwhere(patient.labels == LABELS["brain"]).mean(axis=0)
-    centroid = inside @ patient.volume.affine[:3, :3].T + patient.volume.affine[:3, 3]
+    centroid = patient.volume.to_mm(np.argwhere(patient.labels == LABELS["brain"]).mean(axis=0))
     assert np.linalg.norm(patient.landmarks["skull"] - centroid) < 4.0

@@ -18,7 +18,9 @@ from carm_env.patient.cohort import load_cohort
 from carm_env.patient.intake import importer
 from carm_env.patient.intake.convert import Settings
 from carm_env.patient.intake.importer import run_import
+from carm_env.patient.intake.journal import Journal
 from carm_env.patient.load import load_patient
+from carm_env.whole import whole
 from tests.patient.intake.trees import save, small_ct, tree
 
 
@@ -94,6 +96,33 @@ def test_names_are_kept_when_asked_for(tmp_path) -> None:
     save(tmp_path / "src" / "b" / "liver 01.nii.gz", small_ct(2))
     report = run_import(tmp_path / "src", tmp_path / "out", Settings(keep_names=True), workers=1)
     assert {e["name"] for e in report["imported"]} == {"a", "liver_01"}
+
+
+def test_a_kept_name_is_never_taken_for_an_unfinished_file(tmp_path) -> None:
+    save(tmp_path / "src" / "scan.part2.nii.gz", small_ct(1))
+    first = run_import(tmp_path / "src", tmp_path / "out", Settings(keep_names=True), workers=1)
+    written = (tmp_path / "out" / "scan.part2.nii.gz").stat().st_mtime_ns
+    assert run_import(tmp_path / "src", tmp_path / "out", Settings(keep_names=True), workers=1) == first
+    assert (tmp_path / "out" / "scan.part2.nii.gz").stat().st_mtime_ns == written
+
+
+def test_a_second_import_leaves_what_the_first_is_writing_alone(tmp_path) -> None:
+    src, out = tree(tmp_path / "src", 1), tmp_path / "out"
+    first = Journal(out, src, Settings())
+    try:
+        with whole(out / "ct.nii.gz") as part:
+            part.write_bytes(b"half")
+            with pytest.raises(CarmError, match="another import is writing there"):
+                run_import(src, out, workers=1)
+            assert part.read_bytes() == b"half"
+    finally:
+        first.close()
+
+
+def test_hidden_files_are_no_cts(tmp_path) -> None:
+    src = tree(tmp_path / "src", 1)
+    (src / "site-0" / "._ct-0000.nii.gz").write_bytes(b"Mac OS X")
+    assert run_import(src, tmp_path / "out", workers=1)["counts"] == {"imported": 1, "refused": 0, "doubled": 0}
 
 
 def test_other_settings_need_another_folder(tmp_path) -> None:
