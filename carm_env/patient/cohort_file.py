@@ -85,4 +85,4 @@ def _checked(entry: Any, where: str) -> dict[str, Any]:
         raise CarmError(f'{where} is not a patient; want a name or {{"name": ..., "split": ..., "patient": ...}}')
     if person is not None and not (isinstance(person, str | int) and 0 < len(str(person)) <= 200):
         raise CarmError(f"{where}: patient is {str(person)[:40]!r}; want a short text that names the person")
-    return given
+    return {key: value for key, value in given.items() if value is not None}

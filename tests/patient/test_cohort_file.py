@@ -37,6 +37,16 @@ def test_json_yaml_and_csv_say_the_same(tmp_path) -> None:
     assert read[0].splits[0] == "test"
 
 
+def test_null_says_nothing(tmp_path) -> None:
+    names = [f"{i}.nii.gz" for i in range(30)]
+    for file, extra in (("plain.json", {}), ("null.json", {"patient": None, "split": None})):
+        entries = [{"name": name, **extra} for name in names]
+        (tmp_path / file).write_text(json.dumps({"schema": 1, "patients": entries}))
+    plain, null = (load_cohort(str(tmp_path / f"{kind}.json")) for kind in ("plain", "null"))
+    assert null.splits == plain.splits
+    assert len(set(plain.splits)) > 1
+
+
 def test_a_person_never_stands_in_two_splits(tmp_path) -> None:
     for person in range(40):
         lines = "".join(f"{person}-{scan}.nii.gz,case-{person}\n" for scan in range(3))
