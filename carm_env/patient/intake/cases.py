@@ -13,7 +13,7 @@ from carm_env.errors import CarmError
 from carm_env.patient.names import stem
 from carm_env.patient.nmdid.names import ScanName, pairs, scan_name
 from carm_env.patient.readers.source import FORMATS, is_ct_file
-from carm_env.patient.segmented.layout import find_layout
+from carm_env.patient.segmented.folder import MASK_FOLDERS, find_layout
 from carm_env.patient.sidecar import sidecar_path
 from carm_env.patient.stamps import stamp
 
@@ -106,22 +106,25 @@ def _walk(src: Path) -> tuple[list[Case], list[_Aside]]:
             set_aside(link, _LINK)
         for name in [f for f in folders if (folder / f).is_symlink()]:
             set_aside(folder / name, "a link to a folder; want the folder itself")
-        found = _in_folder(src, folder, [f for f in paths if f not in links])
+        found, whole = _in_folder(src, folder, [f for f in paths if f not in links])
         cases += found
-        inner = [f for f in folders if not (folder / f).is_symlink() and not f.startswith(".")]
-        whole = any(case.kind == "segmented" for case in found) or len(folder.relative_to(src).parts) >= MAX_DEPTH
-        folders[:] = [] if whole else sorted(inner)
+        inner = [f for f in folders if not ((folder / f).is_symlink() or f.startswith(".") or f in MASK_FOLDERS)]
+        folders[:] = [] if whole or len(folder.relative_to(src).parts) >= MAX_DEPTH else sorted(inner)
     return cases, aside
 
 
-def _in_folder(src: Path, folder: Path, files: list[Path]) -> list[Case]:
-    """A segmented case; or the CT files in a folder; or its DICOM files."""
-    if find_layout(folder) is not None:
-        return [_case(src, "segmented", (folder,))]
+def _in_folder(src: Path, folder: Path, files: list[Path]) -> tuple[list[Case], bool]:
+    """A segmented case; or the CT files in a folder; or its DICOM files. Whether that is all there is below it."""
+    try:
+        layout = find_layout(folder)
+    except CarmError:  # its reader refuses it with the reason
+        return [_case(src, "segmented", (folder,))], False
+    if layout is not None:
+        return [_case(src, "segmented", (folder,))], True
     cts = [f for f in files if is_ct_file(f) and f.suffix.lower() != ".dcm"]
     if not cts and any(map(_may_be_dicom, files)):
-        return [_case(src, "dicom", (folder,))]
-    return [_case(src, "file", (f,)) for f in cts]
+        return [_case(src, "dicom", (folder,))], False
+    return [_case(src, "file", (f,)) for f in cts], False
 
 
 def _may_be_dicom(path: Path) -> bool:

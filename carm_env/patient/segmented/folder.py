@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,9 +12,11 @@ from carm_env.patient.segmented.classes import class_name
 from carm_env.patient.sidecar import sidecar_path
 
 MASK_FOLDERS = ("segmentations", "segmentation")
-MAX_FILES = 2000
+MAX_MASKS = 2000
 WANT = "want ct.nii.gz beside segmentations/NAME.nii.gz or beside one label map segmentations.nii.gz"
 _SUFFIXES = (".nii.gz", ".nii")
+_Files = Mapping[str, Sequence[Path]]
+"""Files by their lower-case names without suffix."""
 _MAP_STEMS = ("segmentations", "segmentation", "labels", "ct_seg")
 
 
@@ -47,16 +49,18 @@ def find_layout(folder: str | Path) -> Layout | None:
     files = _images(folder)
     for name in MASK_FOLDERS:
         masks = _images(_within(folder / name, folder)) if (folder / name).is_dir() else {}
+        if len(masks) > MAX_MASKS:
+            raise CarmError(f"{folder / name}: more than {MAX_MASKS} masks; want those of one patient")
         if masks:
             return _with_masks(folder, files, masks)
     return _with_map(folder, files)
 
 
-def _with_masks(folder: Path, files: Mapping[str, Path], masks: Mapping[str, Path]) -> Layout:
+def _with_masks(folder: Path, files: _Files, masks: _Files) -> Layout:
     named: dict[str, Path] = {}
     ignored = []
-    for stem, path in masks.items():
-        name = class_name(stem)
+    for stem in masks:
+        path, name = _only(masks, stem), class_name(stem)
         if name is None:
             ignored.append(stem)
         elif name in named:
@@ -65,45 +69,46 @@ def _with_masks(folder: Path, files: Mapping[str, Path], masks: Mapping[str, Pat
             named[name] = _within(path, folder)
     if "ct" not in files:
         raise CarmError(f"{folder}: masks but no ct.nii.gz; {WANT}")
-    return Layout(folder, _within(files["ct"], folder), named, None, tuple(ignored))
+    return Layout(folder, _within(_only(files, "ct"), folder), named, None, tuple(ignored))
 
 
-def _with_map(folder: Path, files: Mapping[str, Path]) -> Layout | None:
+def _with_map(folder: Path, files: _Files) -> Layout | None:
     for stem in files:
         ct = stem.removesuffix(".labels")
-        if ct != stem and ct in files and not sidecar_path(files[ct]).exists():
-            return Layout(folder, _within(files[ct], folder), {}, _within(files[stem], folder))
+        if ct != stem and ct in files and not sidecar_path(_only(files, ct)).exists():
+            return Layout(folder, _within(_only(files, ct), folder), {}, _within(_only(files, stem), folder))
     maps = [stem for stem in files if stem in _MAP_STEMS or stem.startswith("label_map")]
     if not maps:
         return None
     if len(maps) > 1:
-        raise CarmError(f"{folder}: {' and '.join(files[m].name for m in maps)} are label maps; want one of them")
+        raise CarmError(f"{folder}: {' and '.join(files[m][0].name for m in maps)} are label maps; want one of them")
     others = [stem for stem in files if stem != maps[0]]
     ct = "ct" if "ct" in files else others[0] if len(others) == 1 else ""
     if not ct:
-        raise CarmError(f"{folder}: the label map {files[maps[0]].name} but no ct.nii.gz; {WANT}")
-    return Layout(folder, _within(files[ct], folder), {}, _within(files[maps[0]], folder))
+        raise CarmError(f"{folder}: the label map {files[maps[0]][0].name} but no ct.nii.gz; {WANT}")
+    return Layout(folder, _within(_only(files, ct), folder), {}, _within(_only(files, maps[0]), folder))
 
 
-def _images(folder: Path) -> dict[str, Path]:
+def _images(folder: Path) -> dict[str, list[Path]]:
     """NIfTI files of a folder by their lower-case names without suffix, in order; hidden ones left out."""
     try:
-        with os.scandir(folder) as entries:
-            names = [entry.name for _, entry in zip(range(MAX_FILES + 1), entries, strict=False)]
+        names = os.listdir(folder)
     except (OSError, ValueError) as error:
         raise CarmError(f"{str(folder)[:200]!r}: cannot be listed ({error}); want a readable folder") from error
-    if len(names) > MAX_FILES:
-        raise CarmError(f"{folder}: more than {MAX_FILES} files; want the folder of one patient")
-    found: dict[str, Path] = {}
+    found: dict[str, list[Path]] = {}
     for name in sorted(names):
         suffix = next((s for s in _SUFFIXES if name.lower().endswith(s)), None)
-        if suffix is None or name.startswith("."):
-            continue
-        stem = name[: -len(suffix)].lower()
-        if stem in found:
-            raise CarmError(f"{folder}: {found[stem].name} and {name} are the same thing; want one of them")
-        found[stem] = folder / name
+        if suffix is not None and not name.startswith("."):
+            found.setdefault(name[: -len(suffix)].lower(), []).append(folder / name)
     return found
+
+
+def _only(files: _Files, stem: str) -> Path:
+    """The one file of a name."""
+    first, *others = files[stem]
+    if others:
+        raise CarmError(f"{first.parent}: {first.name} and {others[0].name} are the same thing; want one of them")
+    return first
 
 
 def _within(path: Path, folder: Path) -> Path:

@@ -16,6 +16,7 @@ import pytest
 from carm_env.errors import CarmError
 from carm_env.patient.cohort import load_cohort
 from carm_env.patient.intake import importer
+from carm_env.patient.intake.cases import find_cases
 from carm_env.patient.intake.convert import Settings
 from carm_env.patient.intake.importer import run_import
 from carm_env.patient.intake.journal import Journal
@@ -117,6 +118,25 @@ def test_a_second_import_leaves_what_the_first_is_writing_alone(tmp_path) -> Non
             assert part.read_bytes() == b"half"
     finally:
         first.close()
+
+
+def test_a_flat_folder_of_thousands_is_no_patient(tmp_path) -> None:
+    for i in range(2100):
+        (tmp_path / f"case-{i:06d}.nii.gz").touch()
+    (tmp_path / "case-000001.nii").touch()
+    assert len(find_cases(tmp_path).cases) == 2101
+
+
+def test_one_bad_segmentation_is_refused_and_the_rest_imported(tmp_path) -> None:
+    src = tree(tmp_path / "src", 2)
+    for name in ("labels", "segmentation"):
+        save(src / "site-0" / f"{name}.nii.gz", small_ct(3))
+    save(src / "site-0" / "inner" / "scan.nii.gz", small_ct(4))
+    save(src / "alone" / "segmentations" / "hip_left.nii.gz", small_ct(5))
+    report = run_import(src, tmp_path / "out", workers=1)
+    assert sorted("label maps" in entry["reason"] for entry in report["refused"]) == [False, True]
+    assert any("no ct.nii.gz" in entry["reason"] for entry in report["refused"])
+    assert report["counts"] == {"imported": 2, "refused": 2, "doubled": 0}
 
 
 def test_hidden_files_are_no_cts(tmp_path) -> None:

@@ -15,6 +15,7 @@ from carm_env.patient.readers.dicom import read_dicom, read_series
 from carm_env.patient.readers.dicom_headers import scan_folder
 from carm_env.patient.readers.dicom_privacy import redacted, tokens
 from carm_env.patient.readers.dicom_series import find_series
+from carm_env.patient.readers.source import read_scan
 from tests.patient.readers import dicom_files as make
 from tests.patient.readers.dicom_files import SECRET_TAGS, SECRETS, SYNTAXES, fresh, write_enhanced, write_series
 from tests.patient.readers.test_nifti import FLIPS, ct, lps_affine, rotation, stored
@@ -325,3 +326,10 @@ def test_identifiers_are_in_no_repr_note_or_meta(tmp_path, capfd) -> None:
 )
 def test_redaction_finds_names_in_paths(name, path, expected) -> None:
     assert redacted(path, tokens(name)) == expected
+
+
+def test_a_folder_of_thousands_of_files_is_still_a_series(tmp_path) -> None:
+    write_series(tmp_path, ct(), lps_affine())
+    for i in range(2100):
+        (tmp_path / f"note-{i:04d}.txt").touch()
+    assert read_scan(tmp_path).volume.hu.shape == ct().shape
