@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -18,7 +19,7 @@ from carm_env.patient.sidecar import sidecar_path
 from carm_env.patient.stamps import stamp
 
 Kind = Literal["file", "segmented", "dicom", "pair"]
-MAX_DEPTH, MAX_ENTRIES = 16, 2_000_000
+MAX_DEPTH, MAX_ENTRIES = 16, 50_000_000
 _ROOT_PARTS = 3
 """Folders above the searched one whose names may hold the case."""
 _SUBJECT = re.compile(r"s\d{4}")
@@ -177,8 +178,8 @@ def _key(*parts: str) -> str:
 def kept_names(cases: list[Case]) -> dict[str, str]:
     """Key to output name after the source's own name, one each, with characters that every system takes."""
     wanted = {case.key: case.public or _own_name(case) for case in cases}
-    names = list(wanted.values())
-    return {key: name if names.count(name) == 1 else f"{name}-{key[:6]}" for key, name in wanted.items()}
+    times = Counter(wanted.values())
+    return {key: name if times[name] == 1 else f"{name}-{key[:6]}" for key, name in wanted.items()}
 
 
 def _own_name(case: Case) -> str:
