@@ -22,7 +22,7 @@ from carm_env.geometry import Cameras, cone_beam
 from carm_env.patient.model import Patient, Volume
 from carm_env.render.reference import line_integrals, pixel_centres
 from carm_env.render.registry import make_renderer
-from carm_env.xray import materials as m
+from carm_env.xray.materials import mixture
 
 SHAPE = (256, 256, 600)
 SPACING_MM = 1.5
@@ -75,7 +75,7 @@ def biplane() -> Cameras:
 def numba_pair(patient: Patient, cameras: Cameras) -> Callable[[], Image]:
     """The pair by ``numba``, as attenuation at the CT's energy [M, H, W]."""
     renderer = make_renderer("numba")
-    coefficients = np.array([m.MU_SOFT_CM2G, m.MU_BONE_CM2G], np.float32)
+    coefficients = np.array([mixture().mu_soft, mixture().mu_bone], np.float32)
     return lambda: np.einsum("mchw,c->mhw", renderer.render([patient] * len(cameras), cameras, SIZE), coefficients)
 
 
@@ -87,7 +87,7 @@ def nanodrr_pair(patient: Patient, cameras: Cameras) -> Callable[[], Image]:
 
     torch.set_num_threads(os.cpu_count() or 1)
     volume, counts = patient.volume, np.array(patient.volume.hu.shape)
-    mu = np.ascontiguousarray(m.attenuation(volume.hu).astype(np.float32).T)
+    mu = np.ascontiguousarray(mixture().attenuation(volume.hu).astype(np.float32).T)
     grid = np.diag([*(2.0 / counts), 1.0])
     grid[:3, 3] = 1.0 / counts - 1.0
     to_mm, to_voxel, to_grid = (
@@ -117,7 +117,7 @@ def relative_error(pair: Image, patient: Patient, cameras: Cameras, every: int =
     targets = pixel_centres(cameras, SIZE)[grid]
     sources = np.broadcast_to(cameras.source_mm[:, None, None], targets.shape)
     sums = line_integrals(patient.volume, sources.reshape(-1, 3), targets.reshape(-1, 3))
-    truth = (sums @ [m.MU_SOFT_CM2G, m.MU_BONE_CM2G]).reshape(targets.shape[:-1])
+    truth = (sums @ [mixture().mu_soft, mixture().mu_bone]).reshape(targets.shape[:-1])
     return float(100 * np.abs(pair[grid] - truth).mean() / truth.mean())
 
 

@@ -25,7 +25,7 @@ import numpy as np
 from numba import float32, int32, njit, prange
 
 from carm_env.render.llvm_access import add, get, get_pair, swap
-from carm_env.xray import materials as m
+from carm_env.xray.materials import HU_METAL, Mixture
 
 HU_OFFSET = 1024
 """Stored value = HU + 1024, unsigned 16 bit."""
@@ -35,16 +35,26 @@ TILE_HEIGHT, TILE_WIDTH = 16, 8
 """Pixels of a bundle of rays: high to share cache lines along z, small so that its planes stay in the L2 cache."""
 
 _AIR = float32(HU_OFFSET - 1000)
-_HU_SOFT = float32(HU_OFFSET + m.HU_SOFT)
-_MIX_BONE, _BONE = float32(m.MIX_BONE_SLOPE), float32(m.BONE_SLOPE)
-_SOFT_OF_TOTAL = float32(m.SOFT_SLOPE)
-_SOFT_OF_BONE = float32(m.MU_BONE_CM2G / m.MU_SOFT_CM2G)
 _ZERO, _HALF, _ONE, _THIRD, _TWO_THIRDS = float32(0), float32(0.5), float32(1), float32(1 / 3), float32(2 / 3)
 _OPTIONS: Any = {"cache": True, "fastmath": True, "error_model": "numpy", "nogil": True}
 _INLINE: Any = {"fastmath": True, "error_model": "numpy", "nogil": True, "forceinline": True}
 
 # A bundle of n rays: rows of n float32. Position in plane i is (P0 + i PS, Q0 + i QS); the ray lives from BEGIN to END.
 _P0, _PS, _Q0, _QS, _BEGIN, _END, _CM = range(7)
+
+Model = tuple[np.float32, np.float32, np.float32, np.float32, np.float32, np.float32, np.float32]
+
+
+def model_of(mixture: Mixture) -> Model:
+    """What the kernels need of a mixture: bone's three lines over stored values (slope and zero of the mixture's, slope
+    of pure bone's, slope and zero of metal's), soft tissue of the total and of bone."""
+    metal_zero = HU_OFFSET + HU_METAL - mixture.bone_at_metal / mixture.metal_slope
+    numbers = (
+        mixture.mix_slope, HU_OFFSET + mixture.hu_soft, mixture.bone_slope, mixture.metal_slope, metal_zero,
+        mixture.soft_slope, mixture.soft_per_bone,
+    )  # fmt: skip
+    mix, zero, bone, metal, metal_at, total, soft = (np.float32(number) for number in numbers)
+    return mix, zero, bone, metal, metal_at, total, soft
 
 
 @njit(parallel=True, **_OPTIONS)
@@ -99,20 +109,21 @@ def _sample_along(volume, rays, n, r, at, base, stride_p, stride_q, p_max, q_max
 
 
 @njit(**_INLINE)
-def _bone(value):
-    return max(min(_MIX_BONE * (value - _HU_SOFT), _BONE * (value - _AIR)), _ZERO)
+def _bone(value, model):
+    mixed = min(model[0] * (value - model[1]), model[2] * (value - _AIR))
+    return max(max(mixed, model[3] * (value - model[4])), _ZERO)
 
 
 @njit(**_INLINE)
-def _deposit(total, bone, last_value, r, value):
+def _deposit(total, bone, last_value, r, value, model):
     """Adds the interval from the plane before to this one, when every ray of the bundle crosses it whole."""
     before = swap(last_value, r, value)
     add(total, r, max(value - _AIR, _ZERO))
-    add(bone, r, _THIRD * _bone(value) + _TWO_THIRDS * _bone(_HALF * (before + value)))
+    add(bone, r, _THIRD * _bone(value, model) + _TWO_THIRDS * _bone(_HALF * (before + value), model))
 
 
 @njit(**_INLINE)
-def _deposit_part(rays, total, bone, last_value, n, r, at, value):
+def _deposit_part(rays, total, bone, last_value, n, r, at, value, model):
     """Adds the part of the interval from the plane before to this one that lies between BEGIN and END."""
     before = swap(last_value, r, value)
     start = min(max(get(rays, _BEGIN * n + r) - at, -_ONE), _ZERO)
@@ -120,38 +131,42 @@ def _deposit_part(rays, total, bone, last_value, n, r, at, value):
     one, two = value + start * (value - before), value + stop * (value - before)
     part = stop - start
     add(total, r, part * _HALF * (max(one - _AIR, _ZERO) + max(two - _AIR, _ZERO)))
-    ends = _HALF * (_bone(one) + _bone(two))
-    add(bone, r, part * (_THIRD * ends + _TWO_THIRDS * _bone(_HALF * (one + two))))
+    ends = _HALF * (_bone(one, model) + _bone(two, model))
+    add(bone, r, part * (_THIRD * ends + _TWO_THIRDS * _bone(_HALF * (one + two), model)))
 
 
 @njit(**_OPTIONS)
-def _march_across(volume, n, first, last, stride_a, stride_p, p_max, q_max, whole, rays, total, bone, last_value):
+def _march_across(
+    volume, n, first, last, stride_a, stride_p, p_max, q_max, whole, rays, total, bone, last_value, model
+):
     """Sums (HU above air, bone) of a bundle along x or y."""
     for plane in range(first, last + 1):
         base, at = int32(plane * stride_a), float32(plane)
         if whole:
             for r in range(n):
                 value = _sample_across(volume, rays, n, r, at, base, stride_p, p_max, q_max)
-                _deposit(total, bone, last_value, r, value)
+                _deposit(total, bone, last_value, r, value, model)
         else:
             for r in range(n):
                 value = _sample_across(volume, rays, n, r, at, base, stride_p, p_max, q_max)
-                _deposit_part(rays, total, bone, last_value, n, r, at, value)
+                _deposit_part(rays, total, bone, last_value, n, r, at, value, model)
 
 
 @njit(**_OPTIONS)
-def _march_along(volume, n, first, last, stride_p, stride_q, p_max, q_max, top, whole, rays, total, bone, last_value):
+def _march_along(
+    volume, n, first, last, stride_p, stride_q, p_max, q_max, top, whole, rays, total, bone, last_value, model
+):
     """Sums (HU above air, bone) of a bundle along z, whose end slices repeat."""
     for plane in range(first, last + 1):
         base, at = int32(min(max(plane, 0), top)), float32(plane)
         if whole:
             for r in range(n):
                 value = _sample_along(volume, rays, n, r, at, base, stride_p, stride_q, p_max, q_max)
-                _deposit(total, bone, last_value, r, value)
+                _deposit(total, bone, last_value, r, value, model)
         else:
             for r in range(n):
                 value = _sample_along(volume, rays, n, r, at, base, stride_p, stride_q, p_max, q_max)
-                _deposit_part(rays, total, bone, last_value, n, r, at, value)
+                _deposit_part(rays, total, bone, last_value, n, r, at, value, model)
 
 
 @njit(**_INLINE)
@@ -227,7 +242,7 @@ def _planes(rays, n, a, shape, p_max, q_max):
 
 
 @njit(**_OPTIONS)
-def _bundle(volume, shape, source, pixel, down, right, affine, rays, sums, image):
+def _bundle(volume, shape, source, pixel, down, right, affine, model, rays, sums, image):
     """Fills ``image`` [2, h, w] with line integrals of rays to ``pixel + row down + column right`` (voxel indices)."""
     height = image.shape[1]
     n = height * image.shape[2]
@@ -256,26 +271,27 @@ def _bundle(volume, shape, source, pixel, down, right, affine, rays, sums, image
                 sums[0],
                 sums[1],
                 sums[2],
+                model,
             )
         else:
             stride_a, stride_p = (stride_x, stride_y) if a == 0 else (stride_y, stride_x)
             _march_across(
-                volume, n, first, last, stride_a, stride_p, p_max, q_max, whole, rays, sums[0], sums[1], sums[2]
+                volume, n, first, last, stride_a, stride_p, p_max, q_max, whole, rays, sums[0], sums[1], sums[2], model
             )
         for r in range(n):
             bone = sums[1, r]
             image[0, r % height, r // height] += rays[_CM * n + r] * (
-                _SOFT_OF_TOTAL * sums[0, r] - _SOFT_OF_BONE * bone
+                model[5] * sums[0, r] - model[6] * bone
             )
             image[1, r % height, r // height] += rays[_CM * n + r] * bone
 
 
 @njit(parallel=True, **_OPTIONS)
-def project(volume, shape, sources, corners, columns, rows, affine, images):
+def project(volume, shape, sources, corners, columns, rows, affine, model, images):
     """Fills ``images`` [M, 2, H, W] for one volume.
 
     Cameras are given in padded voxel indices, float64 [M, 3]: focal spot, centre of pixel (0, 0), step to the next
-    column and to the next row. ``affine`` [3, 3] takes index steps to millimetres.
+    column and to the next row. ``affine`` [3, 3] takes index steps to millimetres; ``model``: ``model_of``.
     """
     cameras, _, height, width = images.shape
     blocks = (width + TILE_WIDTH - 1) // TILE_WIDTH
@@ -289,4 +305,4 @@ def project(volume, shape, sources, corners, columns, rows, affine, images):
         for top in range(0, height, TILE_HEIGHT):
             tile = images[camera, :, top : min(top + TILE_HEIGHT, height), left:right]
             pixel = corners[camera] + left * columns[camera] + top * rows[camera]
-            _bundle(volume, shape, sources[camera], pixel, rows[camera], columns[camera], affine, rays, sums, tile)
+            _bundle(volume, shape, sources[camera], pixel, rows[camera], columns[camera], affine, model, rays, sums, tile)

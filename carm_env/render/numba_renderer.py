@@ -16,6 +16,7 @@ from carm_env.geometry import Cameras
 from carm_env.patient.model import Patient, Volume
 from carm_env.patient.store import shared_array
 from carm_env.render import kernels
+from carm_env.xray.materials import CT_ENERGY_KEV, mixture
 
 F64 = NDArray[np.float64]
 
@@ -97,8 +98,9 @@ class NumbaRenderer:
 
     name = "numba"
 
-    def __init__(self, cache_bytes: int = 2**30) -> None:
+    def __init__(self, ct_energy_kev: float = CT_ENERGY_KEV, cache_bytes: int = 2**30) -> None:
         self.cache_bytes = cache_bytes
+        self._model = kernels.model_of(mixture(ct_energy_kev))
         self._cache: OrderedDict[str, PackedVolume] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -115,7 +117,7 @@ class NumbaRenderer:
         for row, patient in enumerate(patients):
             groups.setdefault(patient.id, []).append(row)
         for rows in groups.values():
-            images[rows] = _project(self._packed(patients[rows[0]]), cameras[rows], size)
+            images[rows] = _project(self._packed(patients[rows[0]]), cameras[rows], size, self._model)
         return images
 
     def _packed(self, patient: Patient) -> PackedVolume:
@@ -147,7 +149,9 @@ def check_request(patients: Sequence[Patient], cameras: Cameras, size: tuple[int
         )
 
 
-def _project(packed: PackedVolume, cameras: Cameras, size: tuple[int, int]) -> NDArray[np.float32]:
+def _project(
+    packed: PackedVolume, cameras: Cameras, size: tuple[int, int], model: kernels.Model
+) -> NDArray[np.float32]:
     linear, offset = packed.to_index[:3, :3], packed.to_index[:3, 3]
     column, row = cameras.u * cameras.pitch_mm[:, None], cameras.v * cameras.pitch_mm[:, None]
     corner = cameras.centre_mm - (size[1] - 1) / 2 * column - (size[0] - 1) / 2 * row
@@ -160,6 +164,7 @@ def _project(packed: PackedVolume, cameras: Cameras, size: tuple[int, int]) -> N
         column @ linear.T,
         row @ linear.T,
         packed.to_mm,
+        model,
         images,
     )
     return images

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from carm_env.geometry import Cameras
 from carm_env.patient.model import Volume
-from carm_env.xray import materials as m
+from carm_env.xray.materials import HU_METAL, mixture
 
 F64 = NDArray[np.float64]
 
@@ -28,7 +28,16 @@ def line_integrals(volume: Volume, source_mm: F64, target_mm: F64, step_mm: floa
     """(soft, bone) in g/cm2, [R, 2], along R rays from ``source_mm`` to ``target_mm``, both [R, 3]."""
     starts, ends = volume.to_index(source_mm), volume.to_index(target_mm)
     length_mm = np.linalg.norm(target_mm - source_mm, axis=1)
-    return _march(np.ascontiguousarray(volume.hu), starts, ends, length_mm, step_mm)
+    mix = mixture()
+    lines = np.array(
+        [
+            [mix.mix_slope, mix.hu_soft],
+            [mix.bone_slope, -1000.0],
+            [mix.metal_slope, HU_METAL - mix.bone_at_metal / mix.metal_slope],
+        ]
+    )
+    total = np.array([mix.soft_slope, mix.soft_per_bone])
+    return _march(np.ascontiguousarray(volume.hu), starts, ends, length_mm, step_mm, lines, total)
 
 
 def render_reference(volume: Volume, cameras: Cameras, size: tuple[int, int], step_mm: float = 0.1) -> F64:
@@ -75,7 +84,7 @@ def _inside(start, end, sides):
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _march(hu, starts, ends, length_mm, step_mm):
+def _march(hu, starts, ends, length_mm, step_mm, lines, total):
     sums = np.zeros((len(starts), 2))
     for r in prange(len(starts)):
         t0, t1 = _inside(starts[r], ends[r], hu.shape)
@@ -85,8 +94,8 @@ def _march(hu, starts, ends, length_mm, step_mm):
         cm = 0.1 * (t1 - t0) * length_mm[r] / steps
         for s in range(steps):
             h = _sample(hu, starts[r] + (t0 + (t1 - t0) * (s + 0.5) / steps) * (ends[r] - starts[r]))
-            soft = min(m.SOFT_SLOPE * (h + 1000.0), m.MIX_SOFT_SLOPE * (h - m.HU_BONE))
-            bone = min(m.MIX_BONE_SLOPE * (h - m.HU_SOFT), m.BONE_SLOPE * (h + 1000.0))
-            sums[r, 0] += cm * max(soft, 0.0)
-            sums[r, 1] += cm * max(bone, 0.0)
+            mixed = min(lines[0, 0] * (h - lines[0, 1]), lines[1, 0] * (h - lines[1, 1]))
+            bone = max(mixed, lines[2, 0] * (h - lines[2, 1]), 0.0)
+            sums[r, 0] += cm * (total[0] * max(h + 1000.0, 0.0) - total[1] * bone)
+            sums[r, 1] += cm * bone
     return sums

@@ -6,23 +6,24 @@ from collections.abc import Callable
 
 from carm_env.errors import CarmError
 from carm_env.render.protocol import Renderer
+from carm_env.xray.materials import CT_ENERGY_KEV
 
 
-def _numba() -> Renderer:
+def _numba(ct_energy_kev: float) -> Renderer:
     from carm_env.render.numba_renderer import NumbaRenderer
 
-    return NumbaRenderer()
+    return NumbaRenderer(ct_energy_kev)
 
 
-RENDERERS: dict[str, Callable[[], Renderer]] = {"numba": _numba}
+RENDERERS: dict[str, Callable[[float], Renderer]] = {"numba": _numba}
 
 
-def make_renderer(name: str) -> Renderer:
-    """A new renderer; its compiler or device is imported only now.
+def make_renderer(name: str, ct_energy_kev: float = CT_ENERGY_KEV) -> Renderer:
+    """A new renderer for CTs of an effective energy; its compiler or device is imported only now.
 
     Raises:
-        CarmError: ``name`` is not in ``RENDERERS``.
+        CarmError: ``name`` is not in ``RENDERERS``, or an energy that no CT has.
     """
     if name not in RENDERERS:
         raise CarmError(f"renderer {name!r} is unknown; one of {', '.join(sorted(RENDERERS))} is needed")
-    return RENDERERS[name]()
+    return RENDERERS[name](ct_energy_kev)

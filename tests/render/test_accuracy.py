@@ -12,7 +12,7 @@ from carm_env.geometry import Cameras, cone_beam
 from carm_env.patient.model import Patient, Volume
 from carm_env.render.protocol import Renderer
 from carm_env.render.reference import line_integrals, render_reference
-from carm_env.xray import materials as m
+from carm_env.xray.materials import mixture
 
 ANGLES = [(0, 0), (90, 0), (35, 25), (-60, -30), (0, 50), (10, 70), (0, 90), (180, -50)]
 DATA = Path(os.environ.get("CARM_DATA_DIR", Path(__file__).parents[2] / "../shared/data"))
@@ -60,7 +60,7 @@ def test_rays_through_opposite_faces_have_the_exact_length(
     for sign in (-1, 1):
         source, target = (-300 * sign * direction).tolist(), (200 * sign * direction).tolist()
         soft, bone = renderer.render([block(0, sides, spacing)], ray(source, target), (1, 1))[0, :, 0, 0]
-        assert soft == pytest.approx(cm * 1000 * m.SOFT_SLOPE, rel=2e-5)
+        assert soft == pytest.approx(cm * 1000 * mixture().soft_slope, rel=2e-5)
         assert bone == 0
 
 
@@ -69,7 +69,7 @@ def test_uniform_blocks_hold_the_mixture_of_the_material_model(renderer: Rendere
     inner = ray([-11.3, 0.4, 0.2], [9.8, -0.4, 0.3])
     sums = renderer.render([block(hu, (20, 20, 20))], inner, (1, 1))[0, :, 0, 0]
     cm = 0.1 * np.linalg.norm(inner.centre_mm - inner.source_mm)
-    assert sums == pytest.approx(cm * np.array(m.densities(hu)), rel=2e-5, abs=2e-5 * cm)
+    assert sums == pytest.approx(cm * np.array(mixture().densities(hu)), rel=2e-5, abs=2e-5 * cm)
 
 
 @pytest.mark.parametrize("target", [[5.1, 0.3, -0.7], [0.2, 6.4, 1.1], [0.6, -1.2, -7.9], [4.0, 4.0, 4.0]])
@@ -77,7 +77,7 @@ def test_rays_end_at_focal_spot_and_pixel(renderer: Renderer, target: list[float
     source = [-t for t in target]
     for one, two in ((source, target), (target, source), ([1.3, 0.2, 0.1], target)):
         soft = renderer.render([block(0, (20, 20, 20))], ray(one, two), (1, 1))[0, 0, 0, 0]
-        assert soft == pytest.approx(0.1 * np.linalg.norm(np.subtract(one, two)) * 1000 * m.SOFT_SLOPE, rel=1e-4)
+        assert soft == pytest.approx(0.1 * np.linalg.norm(np.subtract(one, two)) * 1000 * mixture().soft_slope, rel=1e-4)
 
 
 @pytest.mark.parametrize("name", ["body", "oblique"])
@@ -118,7 +118,7 @@ def test_the_sides_are_air(renderer: Renderer) -> None:
     source, target = [19.0, -400.0, 19.0], [19.0, 400.0, 19.0]
     soft = renderer.render([full], ray(source, target), (1, 1))[0, 0, 0, 0]
     truth = line_integrals(full.volume, np.array([source]), np.array([target]), 0.01)[0, 0]
-    assert soft == pytest.approx(truth, rel=2e-3) and soft == pytest.approx(4.0 * 1000 * m.SOFT_SLOPE, rel=0.01)
+    assert soft == pytest.approx(truth, rel=2e-3) and soft == pytest.approx(4.0 * 1000 * mixture().soft_slope, rel=0.01)
     outside = renderer.render([full], ray([-30.0, -400.0, 19.0], [-30.0, 400.0, 19.0]), (1, 1))
     assert not outside.any()
 
