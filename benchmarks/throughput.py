@@ -104,8 +104,7 @@ def _parts(sim: Simulator) -> dict[str, Callable[[], int]]:
     )
     patients, state = [setup.patient] * 2, MachineState(sim.result.position.copy(), np.zeros((1, 8)))
     integrals = imaging.renderer.render(patients, local, size)
-    nothing = np.full(2, np.nan)
-    technique, preset, pulses = Technique(nothing, nothing, nothing), np.array([2, 2]), np.array([1, 1])
+    technique, preset, pulses = Technique.none(2), np.array([2, 2]), np.array([1, 1])
     planes = sim.device.planes
     sod_mm, sid_mm = np.array([p.sod_mm for p in planes]), np.array([p.sid_mm for p in planes])
     request = ExposureRequest(sod_mm, sid_mm, local.pitch_mm, sim.full_field_mm, preset, pulses, technique)

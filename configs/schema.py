@@ -1,4 +1,4 @@
-"""What `carm run` can be told. Groups (task, policy, perception, device) have a YAML file a variant."""
+"""What `carm run` can be told. Groups (task, policy, perception, device, xray, dose) have a YAML file a variant."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ class RunConfig:
     policy: dict[str, Any] = field(default_factory=dict)
     perception: dict[str, Any] = field(default_factory=dict)
     device: dict[str, Any] = field(default_factory=dict)
+    xray: dict[str, Any] = field(default_factory=dict)
     patient: str = "phantom"
     cohort: str | None = None
     split: str = "all"

@@ -25,6 +25,7 @@ carm run [KEY=VALUE ...]     drive the C-arm over a patient
   policy      {policies}
   perception  {perceptions}
   device      {devices}
+  xray        {xrays}: exposure curve, detector, grid, table
   task        {tasks}
   seed, seeds one episode, or FIRST:END
   out         folder of the run: summary.json, episodes.parquet, steps.parquet, index.html, episode.mp4
@@ -134,5 +135,6 @@ def _help() -> str:
         policies=" | ".join([*options("policy"), "module:Class"]),
         perceptions=" | ".join([*options("perception"), "module:Class"]),
         devices=" | ".join(options("device")),
+        xrays=" | ".join(options("xray")),
         tasks=" | ".join(options("task")),
     )

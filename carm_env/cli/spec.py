@@ -32,6 +32,7 @@ def run_spec(config: RunConfig) -> RunSpec:
     device_name, device_overrides = _named(config.device, "device")
     perception, perception_args = _named(config.perception, "perception")
     policy, policy_args = _named(config.policy, "policy")
+    curve, xray = _named(config.xray, "xray")
     target = config.task.target_mm
     if target is not None and not all(map(isfinite, target)):
         raise CarmError(f"task.target_mm={target} is not finite; want x, y, z in LPS mm")
@@ -45,6 +46,7 @@ def run_spec(config: RunConfig) -> RunSpec:
         "perception": perception,
         "perception_args": perception_args,
         "exposure_control": config.exposure.control,
+        "xray": {"curve": curve, **xray},
         "pulse_rate_hz": config.exposure.pulse_rate_hz,
         "estimate_latency_s": config.latency.estimate_s,
         "policy_latency_s": config.latency.policy_s,

@@ -18,8 +18,8 @@ from carm_env.errors import CarmError
 
 STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("machine", ("position", "velocity", "at_limit", "contact", "contact_pair", "path_mm")),
-    ("exposure", ("exposed", "pulses", "preset", "field_mm", "kv", "cu_mm", "mas", "ka_r_mgy", "kap_gycm2",
-                  "k_detector_ngy", "quanta", "limited", "edge_of_ct")),
+    ("exposure", ("exposed", "pulses", "preset", "field_mm", "kv", "cu_mm", "mas", "pulse_ms", "ka_r_mgy",
+                  "kap_gycm2", "k_detector_ngy", "quanta", "limited", "edge_of_ct")),
     ("frame", ("frame_hash", "frame_mean")),
     ("perception", ("estimate_mm", "estimate_sd_mm", "estimate_valid", "estimate_age_s")),
     ("task", ("elapsed_s", "target_mm", "error_mm", "error_deg", "rested", "verified", "kap_total_gycm2",

@@ -48,6 +48,7 @@ _PER_PLANE: tuple[tuple[str, str], ...] = (
     ("kv", "float64"),
     ("cu_mm", "float64"),
     ("mas", "float64"),
+    ("pulse_ms", "float64"),
     ("ka_r_mgy", "float64"),
     ("kap_gycm2", "float64"),
     ("kap_plane_gycm2", "float64"),

@@ -98,7 +98,7 @@ class NumbaRenderer:
 
     name = "numba"
 
-    def __init__(self, ct_energy_kev: float = CT_ENERGY_KEV, cache_bytes: int = 2**30) -> None:
+    def __init__(self, cache_bytes: int = 2**30, ct_energy_kev: float = CT_ENERGY_KEV) -> None:
         self.cache_bytes = cache_bytes
         self._model = kernels.model_of(mixture(ct_energy_kev))
         self._cache: OrderedDict[str, PackedVolume] = OrderedDict()

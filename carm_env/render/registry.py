@@ -12,7 +12,7 @@ from carm_env.xray.materials import CT_ENERGY_KEV
 def _numba(ct_energy_kev: float) -> Renderer:
     from carm_env.render.numba_renderer import NumbaRenderer
 
-    return NumbaRenderer(ct_energy_kev)
+    return NumbaRenderer(ct_energy_kev=ct_energy_kev)
 
 
 RENDERERS: dict[str, Callable[[float], Renderer]] = {"numba": _numba}

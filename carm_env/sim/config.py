@@ -28,6 +28,8 @@ class SimConfig:
         renderer: name of a renderer.
         perception: name of a localiser; ``perception_args`` are its keyword arguments.
         exposure_control: ``prepulse``, ``lagged`` or ``ideal``.
+        xray: settings of the X-ray chain other than their defaults (``carm_env.xray.config.XrayConfig``).
+        dose: settings of the dose estimates other than their defaults (``carm_env.xray.dose.config.DoseConfig``).
         pulse_rate_hz: at most one of 15, 7.5, 7.5/2, 7.5/3, ... pulses a second.
         estimate_latency_s: episode time that a step with an estimate costs.
         policy_latency_s: episode time that every decision costs.
@@ -46,6 +48,8 @@ class SimConfig:
     perception: str = "oracle"
     perception_args: Mapping[str, Any] = field(default_factory=dict)
     exposure_control: str = "prepulse"
+    xray: Mapping[str, Any] = field(default_factory=dict)
+    dose: Mapping[str, Any] = field(default_factory=dict)
     pulse_rate_hz: float = 7.5
     estimate_latency_s: float = 0.1
     policy_latency_s: float = 0.0

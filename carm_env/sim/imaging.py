@@ -18,8 +18,10 @@ from carm_env.sim.config import SimConfig
 from carm_env.sim.episode_setup import EpisodeSetup
 from carm_env.sim.streams import stream
 from carm_env.xray.chain import XrayChain
+from carm_env.xray.config import xray_config
 from carm_env.xray.display import to_display
 from carm_env.xray.exposure import Exposure, ExposureRequest, Technique
+from carm_env.xray.support import add_support
 
 F64 = NDArray[np.float64]
 EDGE_DEPTH_MM = 100.0
@@ -44,8 +46,9 @@ class Imaging:
     def __init__(self, config: SimConfig, device: DevicePreset) -> None:
         self.device = device
         self.pixels = config.image_pixels
-        self.renderer = make_renderer(config.renderer)
-        self.chain = XrayChain(control=config.exposure_control)
+        xray = xray_config(config.xray)
+        self.renderer = make_renderer(config.renderer, xray.ct_energy_kev)
+        self.chain = XrayChain(config.exposure_control, xray, config.pulse_rate_hz)
 
     def shoot(
         self,
@@ -71,6 +74,8 @@ class Imaging:
         integrals = self.renderer.render([s.patient for s in setups], local, (self.pixels, self.pixels))
         if not np.isfinite(integrals).all():
             raise CarmError(f"renderer {self.renderer.name!r} returned values that are not finite")
+        table = np.array([self.device.table_low_mm, self.device.table_high_mm])
+        add_support(integrals, cameras, table[0], table[1], self.chain.config.table_gcm2)
         request = ExposureRequest(
             sod_mm=np.array([s.sod_mm for s in spec]),
             sid_mm=np.array([s.sid_mm for s in spec]),

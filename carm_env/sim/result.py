@@ -25,7 +25,8 @@ class StepResult:
         position, velocity: achieved, [N, 8] in the order of ``machine.state.AXES``.
         at_limit: [N, 8]; contact: [N]; contact_pair: [N]; path_mm: so far, [N].
         exposed: [N, P]; pulses charged: int [N, P]; preset: int [N]; field_mm: [N, P].
-        kv, cu_mm, mas, ka_r_mgy, kap_gycm2, k_detector_ngy, quanta, limited: of this step, [N, P], 0 where not exposed.
+        kv, cu_mm, mas, pulse_ms, ka_r_mgy, kap_gycm2, k_detector_ngy, quanta, limited: of this step, [N, P], 0 where not
+            exposed.
         edge_of_ct: a field left the CT in this step, [N, P].
         image: last image hold, uint8 [N, P, H, W]; image_age_s: [N, P]; frame_hash: uint64 [N, P], 0 if not exposed;
             frame_mean: mean raw signal inside the field, [N, P].
@@ -55,6 +56,7 @@ class StepResult:
     kv: F64
     cu_mm: F64
     mas: F64
+    pulse_ms: F64
     ka_r_mgy: F64
     kap_gycm2: F64
     k_detector_ngy: F64
@@ -103,8 +105,8 @@ class StepResult:
 
 
 EXPOSURE_FIELDS: tuple[str, ...] = (
-    "exposed", "pulses", "kv", "cu_mm", "mas", "ka_r_mgy", "kap_gycm2", "k_detector_ngy", "quanta", "limited",
-    "edge_of_ct", "frame_hash", "frame_mean",
+    "exposed", "pulses", "kv", "cu_mm", "mas", "pulse_ms", "ka_r_mgy", "kap_gycm2", "k_detector_ngy", "quanta",
+    "limited", "edge_of_ct", "frame_hash", "frame_mean",
 )
 
 
@@ -123,8 +125,8 @@ def blank_result(lanes: int, planes: int, actions: int, pixels: int) -> StepResu
         "reward_terms": ((lanes, len(REWARD_TERMS)), float),
     }
     per_plane = {
-        "field_mm", "kv", "cu_mm", "mas", "ka_r_mgy", "kap_gycm2", "k_detector_ngy", "quanta", "image_age_s",
-        "frame_mean", "estimate_age_s", "kap_plane_gycm2",
+        "field_mm", "kv", "cu_mm", "mas", "pulse_ms", "ka_r_mgy", "kap_gycm2", "k_detector_ngy", "quanta",
+        "image_age_s", "frame_mean", "estimate_age_s", "kap_plane_gycm2",
     }
     arrays: dict[str, NDArray[Any]] = {}
     for f in fields(StepResult):

@@ -47,7 +47,7 @@ class Simulator:
             lanes, config.planes, action_size(config.planar), config.image_pixels
         )
         self.technique = np.zeros((lanes, config.planes, 7))
-        self._advised = np.full((lanes, config.planes, 3), np.nan)
+        self._advised = np.full((lanes, config.planes, 4), np.nan)
         self._since_exposure = np.zeros((lanes, config.planes), np.int64)
         self._initial_mm = np.ones(lanes)
         self._verification = task.Verification.none(lanes, config.planes)
@@ -140,9 +140,8 @@ class Simulator:
             [self._setup(i) for i in lane], r.position[lane], r.step[lane], lane, plane,
             commands.field_mm[row, plane], commands.preset[row], pulses, Technique(*self._advised[lane, plane].T),
         )
-        self._advised[lane, plane] = np.stack(
-            [shot.exposure.advised.kv, shot.exposure.advised.cu_mm, shot.exposure.advised.mas], axis=1
-        )
+        advised = shot.exposure.advised
+        self._advised[lane, plane] = np.stack([advised.kv, advised.cu_mm, advised.mas, advised.ms], axis=1)
         self._note_exposure(shot, pulses, commands.field_mm[row, plane])
         self.perceive(shot, commands.field_mm[row, plane])
         return shot
@@ -150,13 +149,14 @@ class Simulator:
     def _note_exposure(self, shot: Shot, pulses: Lanes, field_mm: NDArray[np.float64]) -> None:
         r, e, at = self.result, shot.exposure, (shot.lane, shot.plane)
         r.exposed[at], r.pulses[at], r.edge_of_ct[at] = True, pulses, shot.edge_of_ct
-        r.kv[at], r.cu_mm[at], r.mas[at] = e.technique.kv, e.technique.cu_mm, e.technique.mas
+        t = e.technique
+        r.kv[at], r.cu_mm[at], r.mas[at], r.pulse_ms[at] = t.kv, t.cu_mm, t.mas, t.ms
         r.ka_r_mgy[at], r.kap_gycm2[at], r.k_detector_ngy[at] = e.ka_r_mgy, e.kap_gycm2, e.k_detector_ngy
         r.quanta[at], r.limited[at], r.image[at] = e.quanta, e.limited, shot.image
         r.frame_hash[at] = [frame_hash(image) for image in shot.image]
         r.frame_mean[at] = e.signal.sum((1, 2), dtype=np.float64) / np.maximum(e.mask.sum((1, 2)), 1)
         self.technique[at] = np.stack(
-            [e.technique.kv, e.technique.cu_mm, e.technique.mas, e.ka_r_mgy, e.kap_gycm2, field_mm, e.quanta], axis=1
+            [t.kv, t.cu_mm, t.mas, e.ka_r_mgy, e.kap_gycm2, field_mm, e.quanta], axis=1
         )
         np.add.at(r.exposures, shot.lane, pulses)
         np.add.at(r.kap_plane_gycm2, at, e.kap_gycm2)

@@ -41,7 +41,7 @@ def check_request(request: ExposureRequest, rngs: Sequence[np.random.Generator],
     columns: dict[str, NDArray[Any]] = {
         "sod_mm": request.sod_mm, "sid_mm": request.sid_mm, "pitch_mm": request.pitch_mm,
         "field_mm": request.field_mm, "preset": request.preset, "pulses": request.pulses,
-        "previous kv": previous.kv, "previous cu_mm": previous.cu_mm, "previous mas": previous.mas,
+        "previous kv": previous.kv, "previous cu_mm": previous.cu_mm, "previous mas": previous.mas, "previous ms": previous.ms,
     }  # fmt: skip
     for name, values in columns.items():
         if np.shape(values) != (frames,):
@@ -66,7 +66,8 @@ def _check_beam(request: ExposureRequest) -> None:
     _require((preset >= 0) & (preset <= last), preset, "preset", f"0 to {last} ({', '.join(PRESETS)})")
     _require(pulses >= 0, pulses, "pulses", "0 or more")
     known = ~(np.isnan(previous.kv) | np.isnan(previous.cu_mm) | np.isnan(previous.mas))
-    mas = previous.mas
+    mas, ms = previous.mas, previous.ms
     _require(~known | (np.isfinite(mas) & (mas >= 0)), mas, "previous mas", "0 mAs or more, or NaN for none")
+    _require(~known | (np.isfinite(ms) & (ms > 0)), ms, "previous ms", "more than 0 ms, or NaN for no technique")
     for row in np.flatnonzero(known):
         check_quality(float(previous.kv[row]), float(previous.cu_mm[row]))

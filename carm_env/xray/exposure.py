@@ -14,11 +14,18 @@ PRESETS: tuple[str, ...] = ("scout", "low", "normal", "high")
 
 @dataclass(frozen=True)
 class Technique:
-    """Tube voltage (kV), copper filter (mm) and tube load per pulse (mAs) of M frames; NaN where there was none."""
+    """Tube voltage (kV), copper filter (mm), tube load (mAs) and length (ms) of a pulse of M frames, [M] each; NaN where
+    there was none. Tube current in mA is 1000 mas / ms."""
 
     kv: F64
     cu_mm: F64
     mas: F64
+    ms: F64
+
+    @classmethod
+    def none(cls, frames: int) -> Technique:
+        """No technique."""
+        return cls(*(np.full(frames, np.nan) for _ in range(4)))
 
 
 @dataclass(frozen=True)
@@ -57,8 +64,8 @@ class Exposure:
             pulse, [M].
         quanta: mean absorbed quanta per mm2 of detector in the measuring field, one pulse, [M].
         limited: exposure control met the generator's limit and could not reach its kerma, bool [M].
-        signal: raw detector signal, linear in absorbed energy, 1 = unattenuated beam at the preset's detector
-            kerma, float32 [M, H, W]; 0 outside the field.
+        signal: raw detector signal, linear in absorbed energy, 1 = unattenuated beam at the wanted detector kerma
+            (the preset's, times the zoom's factor), float32 [M, H, W]; 0 outside the field.
         mask: inside the collimated field, bool [M, H, W].
     """
 

@@ -18,13 +18,18 @@ inline = njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline
 PER_SOFT, PER_BONE = np.float32(1.0 / SOFT_STEP), np.float32(1.0 / BONE_STEP)
 LAST_SOFT, LAST_BONE = SOFT_NODES - 2, BONE_NODES - 2
 MOST_SOFT, MOST_BONE = np.float32(2 * (SOFT_NODES - 1)), np.float32(2 * (BONE_NODES - 1))
-"""Extrapolation ends at twice the grid (120 and 40 g/cm2): everything denser counts as that."""
+LEAST_SOFT = np.float32(-20.0 / SOFT_STEP)
+"""Extrapolation ends at twice the grid (120 and 40 g/cm2): everything denser counts as that; and at -20 g/cm2 of soft
+tissue (metal)."""
 ZERO = np.float32(0.0)
 LOG2_E = np.float32(1.4426950408889634)
 POWERS = np.float32(2.0) ** -np.arange(127, dtype=np.float32)
 C0, C1, C2 = np.float32(0.999999896), np.float32(0.693154620), np.float32(0.240140771)
 C3, C4, C5 = np.float32(0.055863283), np.float32(0.008946215), np.float32(0.001895107)
 """Chebyshev fit of 2**f on [0, 1]: relative error 1e-7."""
+MANY = 20.0
+"""Counts above this are drawn by the Cornish-Fisher expansion of the Poisson quantile (mean exact, variance 0.06 too
+large), fewer by inversion of its distribution."""
 
 
 @inline
@@ -38,9 +43,9 @@ def _exp(x):
 
 @inline
 def _cell(soft, bone):
-    x = min(max(soft, ZERO) * PER_SOFT, MOST_SOFT)
+    x = min(max(soft * PER_SOFT, LEAST_SOFT), MOST_SOFT)
     y = min(max(bone, ZERO) * PER_BONE, MOST_BONE)
-    i = min(int(x), LAST_SOFT)
+    i = min(max(int(x), 0), LAST_SOFT)
     j = min(int(y), LAST_BONE)
     return i, j, x - np.float32(i), y - np.float32(j)
 
@@ -82,9 +87,20 @@ def measure(frame, values, r0, r1, c0, c1):
 
 
 @kernel
-def block_means(image, r0, r1, c0, c1, out):
-    """Means of ``image`` over the blocks that divide the field evenly, into ``out`` [B, C]."""
-    rows, columns = out.shape
+def survey_field(frame, per_soft, per_bone, mu, nodes, r0, r1, c0, c1, water, layers):
+    """Water-equivalent thickness of the rays in a field, and where its scatter starts.
+
+    Args:
+        frame: line integrals, [2, H, W]; per_soft, per_bone: cm of water a g/cm2; mu: of water, 1/cm.
+        nodes: thicknesses in cm, ascending from 0 with equal steps from the second on, [K].
+        water: filled with block means of the thickness, [B, C].
+        layers: filled with block means of the primary exp(-mu thickness) times the nodes' hat functions, [K, B, C]; the
+            last two go on linearly beyond the nodes.
+    """
+    rows, columns = water.shape
+    last = len(nodes) - 2
+    first, step = nodes[1], nodes[2] - nodes[1]
+    layers[:] = 0.0
     for b in range(rows):
         top, bottom = r0 + b * (r1 - r0) // rows, r0 + (b + 1) * (r1 - r0) // rows
         for d in range(columns):
@@ -92,16 +108,17 @@ def block_means(image, r0, r1, c0, c1, out):
             total = ZERO
             for r in range(top, bottom):
                 for c in range(left, right):
-                    total += image[r, c]
-            out[b, d] = total / ((bottom - top) * (right - left))
-
-
-@kernel
-def water_equivalent(frame, per_soft, per_bone, r0, r1, c0, c1, out):
-    """Water-equivalent thickness (cm) of the rays in the field, into ``out`` [H, W]."""
-    for r in range(r0, r1):
-        for c in range(c0, c1):
-            out[r, c] = max(frame[0, r, c], ZERO) * per_soft + max(frame[1, r, c], ZERO) * per_bone
+                    t = max(frame[0, r, c] * per_soft + max(frame[1, r, c], ZERO) * per_bone, ZERO)
+                    total += t
+                    k = 0 if t < first else min(1 + int((t - first) / step), last)
+                    share = (t - nodes[k]) / (nodes[k + 1] - nodes[k])
+                    beam = _exp(-mu * t)
+                    layers[k, b, d] += beam * (np.float32(1.0) - share)
+                    layers[k + 1, b, d] += beam * share
+            pixels = (bottom - top) * (right - left)
+            water[b, d] = total / pixels
+            for k in range(len(nodes)):
+                layers[k, b, d] /= pixels
 
 
 @kernel
@@ -138,10 +155,99 @@ def add_scatter(signal, scatter, r0, r1, c0, c1):
 
 
 @kernel
-def detect(relative, noise_kev, gain, variance_per_kev, quantum, sigma, electronic, r0, r1, c0, c1, out):
-    """The detector's signal: ``gain`` times the relative energy, quantum and electronic noise, not below 0."""
+def smooth(image, taps, r0, r1, c0, c1, line):
+    """Convolves the field of an image with symmetric ``taps`` [R + 1] (middle first) along rows and columns, in place;
+    the field's border goes on with its last value. ``line``: as long as the longer side of the field."""
+    radius = len(taps) - 1
     for r in range(r0, r1):
         for c in range(c0, c1):
-            mean = gain * relative[r, c]
-            spread = math.sqrt(mean * noise_kev[r, c] * variance_per_kev)
-            out[r, c] = max(mean + spread * quantum[r, c] + sigma * electronic[r, c], ZERO)
+            total = taps[0] * image[r, c]
+            for k in range(1, radius + 1):
+                total += taps[k] * (image[r, max(c - k, c0)] + image[r, min(c + k, c1 - 1)])
+            line[c - c0] = total
+        for c in range(c0, c1):
+            image[r, c] = line[c - c0]
+    past = np.empty((radius + 1, c1 - c0), np.float32)
+    for k in range(radius + 1):
+        past[k] = image[r0, c0:c1]
+    for r in range(r0, r1):
+        for k in range(radius, 0, -1):
+            past[k] = past[k - 1]
+        past[0] = image[r, c0:c1]
+        for c in range(c0, c1):
+            image[r, c] = taps[0] * past[0, c - c0]
+        for k in range(1, radius + 1):
+            below = min(r + k, r1 - 1)
+            for c in range(c0, c1):
+                image[r, c] += taps[k] * (past[k, c - c0] + (image[below, c] if below > r else past[0, c - c0]))
+
+
+@inline
+def _counts(mean, normal):
+    """The Poisson variate of a mean below ``MANY`` that has the same probability as the standard normal."""
+    share = 0.5 * math.erfc(-normal * 0.7071067811865476)
+    term = math.exp(-mean)
+    total, count = term, 0
+    while share > total and count < 200:
+        count += 1
+        term *= mean / count
+        total += term
+    return np.float32(count)
+
+
+@kernel
+def absorb(relative, noise_kev, gain, per_kev, quantum, r0, r1, c0, c1, out):
+    """Signal of the absorbed quanta: Poisson around ``gain`` times the relative energy.
+
+    Args:
+        per_kev: signal of 1 keV in a pixel; noise_kev: keV that a counted quantum stands for, [H, W].
+        quantum: one standard normal a pixel, [H, W].
+    """
+    sixth, one, many = np.float32(1.0 / 6.0), np.float32(1.0), np.float32(MANY)
+    for r in range(r0, r1):
+        fewest = many
+        for c in range(c0, c1):
+            each = noise_kev[r, c] * per_kev
+            mean = gain * relative[r, c] / each
+            fewest = min(fewest, mean)
+            z = quantum[r, c]
+            out[r, c] = max(mean + math.sqrt(mean) * z + sixth * (z * z - one), ZERO) * each
+        if fewest < many:
+            for c in range(c0, c1):
+                each = noise_kev[r, c] * per_kev
+                mean = gain * relative[r, c] / each
+                if mean < many:
+                    out[r, c] = _counts(mean, quantum[r, c]) * each
+
+
+@kernel
+def read_out(sigma, electronic, r0, r1, c0, c1, out):
+    """Adds electronic noise to the field of a signal, which stays at 0 or above."""
+    for r in range(r0, r1):
+        for c in range(c0, c1):
+            out[r, c] = max(out[r, c] + sigma * electronic[r, c], ZERO)
+
+
+@kernel
+def add_slab(sources, corners, columns, rows, low, high, per_mm, line_integrals):
+    """Adds ``per_mm`` of soft tissue for each mm of a box (corners ``low``, ``high``) between source and pixel.
+
+    Cameras, float64 [M, 3]: focal spot, centre of pixel (0, 0), step to the next column and to the next row.
+    """
+    m, _, height, width = line_integrals.shape
+    for k in range(m):
+        for r in range(height):
+            for c in range(width):
+                begin, end, square = 0.0, 1.0, 0.0
+                for axis in range(3):
+                    start = sources[k, axis]
+                    step = corners[k, axis] + c * columns[k, axis] + r * rows[k, axis] - start
+                    square += step * step
+                    if abs(step) < 1e-9:
+                        if start < low[axis] or start > high[axis]:
+                            end = -1.0
+                        continue
+                    one, two = (low[axis] - start) / step, (high[axis] - start) / step
+                    begin, end = max(begin, min(one, two)), min(end, max(one, two))
+                if end > begin:
+                    line_integrals[k, 0, r, c] += np.float32((end - begin) * math.sqrt(square) * per_mm)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from carm_env.xray import scatter
 from carm_env.xray.collimation import Field
-from carm_env.xray.control import MEASURING_SHARE, Stage, kerma_ngy
-from carm_env.xray.lookup import KERMA, BeamTable, beam_table
+from carm_env.xray.lookup import BeamTable
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
-BLOCKS = 16
+BLOCKS = {"off": 16, "fast": 16, "full": 32}
 """Scatter is computed on at most this many blocks along each side of the field."""
+BODY_CM = 2.0
+"""Blocks of less water than this count as beside the body when the mean thickness is taken."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,9 @@ class Survey:
     Attributes:
         frame: line integrals, [2, H, W]; field: the collimated field on it.
         sod_mm, sid_mm, pitch_mm: geometry.
-        thickness_cm: water-equivalent thickness, means over blocks of the field, [B, C].
-        spr_curve: scatter over primary by thickness for this field and gap (``scatter.spr_by_thickness``).
-        block_cm: size of a block in the exit plane.
+        measuring: bounds of the measuring field.
+        haze_over_primary: scatter over the primary of the measuring field, before the grid, [B, C].
+        spr: its mean over the measuring field.
     """
 
     frame: F32
@@ -38,58 +39,54 @@ class Survey:
     sod_mm: float
     sid_mm: float
     pitch_mm: float
-    thickness_cm: F64
-    spr_curve: F64
-    block_cm: tuple[float, float]
-
-    @cached_property
-    def spr(self) -> float:
-        """Scatter over primary in the measuring field, before the grid, from its mean thickness."""
-        rows, columns = self.thickness_cm.shape
-        a, b = rows // 3, columns // 3
-        return float(scatter.spr(self.spr_curve, self.thickness_cm[a : rows - a, b : columns - b].mean()))
+    measuring: tuple[int, int, int, int]
+    haze_over_primary: F64
+    spr: float
 
     def means(self, table: BeamTable) -> tuple[float, float, float, float]:
         """Means over the measuring field of a table's four channels (the first two are logarithms)."""
         from carm_env.xray import kernels
 
-        return kernels.measure(self.frame, table.values, *self.field.central(MEASURING_SHARE))
-
-    def kerma_per_mas_ngy(self, stage: Stage) -> float:
-        """Kerma that 1 mAs of a stage brings to the measuring field, before the grid, with scatter."""
-        table = beam_table(stage.kv, stage.cu_mm)
-        through = math.exp(self.means(table)[KERMA])
-        return kerma_ngy(table.ugy_per_mas, 1.0, self.sid_mm) * through * (1.0 + self.spr)
+        return kernels.measure(self.frame, table.values, *self.measuring)
 
 
-def block_means(image: F32, field: Field) -> F64:
-    """Means of an [H, W] image over the blocks of a field, [B, C]."""
-    from carm_env.xray import kernels
-
-    means = np.empty((min(BLOCKS, field.r1 - field.r0), min(BLOCKS, field.c1 - field.c0)))
-    kernels.block_means(image, *field.bounds, means)
-    return means
-
-
-def survey(frame: F32, field: Field, sod_mm: float, sid_mm: float, pitch_mm: float) -> Survey:
+def survey(
+    frame: F32, field: Field, sod_mm: float, sid_mm: float, pitch_mm: float, measuring_share: float, mode: str
+) -> Survey:
     """Surveys one frame [2, H, W].
 
-    The body's exit plane is taken half its mean thickness behind the isocentre, and its scattering area as the part of
-    the field that it covers.
+    The body's exit plane is taken half its mean thickness behind the isocentre.
+
+    Args:
+        measuring_share: side of the measuring field over the field's; mode: of scatter, one of ``config.SCATTER_MODES``.
     """
     from carm_env.xray import kernels
 
-    water = np.empty(frame.shape[1:], np.float32)
-    kernels.water_equivalent(
-        frame, np.float32(scatter.WATER_PER_SOFT), np.float32(scatter.WATER_PER_BONE), *field.bounds, water
-    )
-    thickness = block_means(water, field)
-    body = thickness > scatter.BODY_CM
-    depth_cm = float(thickness[body].mean()) if body.any() else 0.0
+    measuring = field.central(measuring_share)
+    most = BLOCKS[mode]
+    blocks = min(most, field.r1 - field.r0), min(most, field.c1 - field.c0)
+    if mode == "off":
+        return Survey(frame, field, sod_mm, sid_mm, pitch_mm, measuring, np.zeros(blocks), 0.0)
+    water, layers = np.empty(blocks), np.empty((len(scatter.THICKNESS_CM), *blocks))
+    kernels.survey_field(
+        frame, np.float32(scatter.WATER_PER_SOFT), np.float32(scatter.WATER_PER_BONE), np.float32(scatter.MU_WATER),
+        scatter.THICKNESS_CM, *field.bounds, water, layers,
+    )  # fmt: skip
+    body = water > BODY_CM
+    depth_cm = float(water[body].mean()) if body.any() else 0.0
     exit_cm = sod_mm / 10.0 + depth_cm / 2.0
     scale = exit_cm / sid_mm
-    height_cm, width_cm = field.height_mm * scale, field.width_mm * scale
-    radius_cm = math.sqrt(height_cm * width_cm * float(body.mean()) / math.pi)
-    curve = scatter.spr_by_thickness(radius_cm, sid_mm / 10.0 - exit_cm)
-    block_cm = (height_cm / thickness.shape[0], width_cm / thickness.shape[1])
-    return Survey(frame, field, sod_mm, sid_mm, pitch_mm, thickness, curve, block_cm)
+    block_cm = (field.height_mm * scale / blocks[0], field.width_mm * scale / blocks[1])
+    kernel = scatter.kernels_at(sid_mm / 10.0 - exit_cm)
+    rows, columns = (_shares(n, measuring_share) for n in blocks)
+    primary = math.exp(-scatter.MU_WATER * float(rows @ water @ columns))
+    haze = scatter.haze(layers, block_cm, kernel, depth_cm, mode == "full") / primary
+    return Survey(frame, field, sod_mm, sid_mm, pitch_mm, measuring, haze, float(rows @ haze @ columns))
+
+
+@lru_cache(maxsize=256)
+def _shares(blocks: int, measuring_share: float) -> F64:
+    """Weight of each block along a side in a mean over the measuring field, [B]."""
+    edges = np.linspace(-1.0, 1.0, blocks + 1)
+    covered = np.diff(np.clip(edges, -measuring_share, measuring_share))
+    return covered / covered.sum()

@@ -18,7 +18,7 @@ def slab(soft_cm: float, bone_cm: float = 0.0, frames: int = 1, size: int = SIZE
 
 
 def no_technique(frames: int) -> Technique:
-    return Technique(*(np.full(frames, np.nan) for _ in range(3)))
+    return Technique.none(frames)
 
 
 def request(frames: int = 1, size: int = SIZE, previous: Technique | None = None, **values) -> ExposureRequest:
@@ -34,8 +34,8 @@ def request(frames: int = 1, size: int = SIZE, previous: Technique | None = None
     )
 
 
-def locked(frames: int = 1, kv: float = 77.0, cu_mm: float = 0.6, mas: float = 0.5) -> Technique:
-    return Technique(*(np.full(frames, value) for value in (kv, cu_mm, mas)))
+def locked(frames: int = 1, kv: float = 77.0, cu_mm: float = 0.6, mas: float = 0.5, ms: float = 5.0) -> Technique:
+    return Technique(*(np.full(frames, value) for value in (kv, cu_mm, mas, ms)))
 
 
 def generators(frames: int = 1, seed: int = 7) -> list[np.random.Generator]:

@@ -1,12 +1,15 @@
-"""Noise that follows the dose, independence of the batch, the mask, scatter."""
+"""Noise that follows the dose, blur, independence of the batch, the mask."""
 
 import numpy as np
 import pytest
 
-from carm_env.xray import scatter
-from carm_env.xray.chain import ELECTRONIC_QUANTA, XrayChain
+from carm_env.xray.chain import XrayChain
 from carm_env.xray.collimation import collimate
+from carm_env.xray.config import XrayConfig
+from carm_env.xray.signal import blur_taps
 from tests.xray.frames import SIZE, generators, locked, request, slab
+
+QUIET = XrayConfig(electronic_quanta=0.0)
 
 
 def middle(image: np.ndarray) -> np.ndarray:
@@ -15,25 +18,26 @@ def middle(image: np.ndarray) -> np.ndarray:
 
 
 def noise_of(k_ngy: float, body: np.ndarray, electronic: float = 0.0, frames: int = 40) -> tuple[float, float, float]:
-    """Detector kerma, mean and variance over repeated frames of a signal in units of nGy."""
-    chain = XrayChain("ideal", preset_ngy=(1.0, 2.0, k_ngy, 4.0), electronic_quanta=electronic)
-    taken = chain.expose(np.repeat(body, frames, 0), request(frames), generators(frames))
+    """Detector kerma, mean and variance over repeated frames of a signal in units of nGy, of one beam quality."""
+    chain = XrayChain("lagged", XrayConfig(preset_ngy=(1.0, 2.0, k_ngy, 4.0), electronic_quanta=electronic))
+    per_mas = chain.expose(body, request(previous=locked(mas=1.0)), generators()).k_detector_ngy[0]
+    previous = locked(frames, mas=k_ngy / per_mas)
+    taken = chain.expose(np.repeat(body, frames, 0), request(frames, previous=previous), generators(frames))
     signal = middle(taken.signal) * k_ngy
     return float(taken.k_detector_ngy[0]), float(signal.mean()), float(signal.var(axis=0, ddof=1).mean())
 
 
 def test_noise_variance_is_proportional_to_mean_from_1_to_100_ngy():
-    """One beam quality over the whole range; the least tube load makes the lowest kerma 1.1 nGy."""
-    kerma, mean, variance = np.array([noise_of(k, slab(20, 0.8)) for k in (1.0, 3.0, 10.0, 30.0, 100.0)]).T
-    assert kerma[0] < 1.2
-    assert kerma[-1] > 99.9
+    wanted = (1.0, 3.0, 10.0, 30.0, 100.0)
+    kerma, mean, variance = np.array([noise_of(k, slab(20, 0.8)) for k in wanted]).T
+    np.testing.assert_allclose(kerma, wanted, rtol=1e-6)
     np.testing.assert_allclose(mean / kerma, (mean / kerma).mean(), rtol=0.01)
     np.testing.assert_allclose(variance / mean, (variance / mean).mean(), rtol=0.03)
 
 
 def test_noise_is_that_of_the_reported_quanta():
     """Relative variance = 1 / (quanta in a pixel), times the width of the spectrum over the light factor."""
-    chain = XrayChain("ideal", electronic_quanta=0.0)
+    chain = XrayChain("ideal", XrayConfig(electronic_quanta=0.0, screen_blur_mm=0.0))
     taken = chain.expose(slab(20, 1, 150), request(150), generators(150))
     signal = middle(taken.signal)
     pixel = taken.quanta[0] * (300.0 / SIZE) ** 2
@@ -42,7 +46,7 @@ def test_noise_is_that_of_the_reported_quanta():
 
 
 def test_noise_follows_the_tube_load():
-    chain = XrayChain("lagged", electronic_quanta=0.0)
+    chain = XrayChain("lagged", QUIET)
     relative = []
     for mas in (0.1, 0.4, 1.6):
         signal = middle(chain.expose(slab(16, 1, 30), request(30, previous=locked(30, mas=mas)), generators(30)).signal)
@@ -53,7 +57,7 @@ def test_noise_follows_the_tube_load():
 def test_electronic_noise_adds_a_constant_variance_and_matters_at_low_dose():
     gained = []
     for k_ngy in (3.0, 60.0):
-        quiet, loud = (noise_of(k_ngy, slab(20, 0.8), electronic)[2] for electronic in (0.0, ELECTRONIC_QUANTA))
+        quiet, loud = (noise_of(k_ngy, slab(20, 0.8), electronic)[2] for electronic in (0.0, XrayConfig().electronic_quanta))
         gained.append((loud - quiet, (loud - quiet) / quiet))
     assert gained[0][0] == pytest.approx(gained[1][0], rel=0.25)
     assert gained[0][1] > 1.0
@@ -61,7 +65,7 @@ def test_electronic_noise_adds_a_constant_variance_and_matters_at_low_dose():
 
 
 def test_signal_1_is_the_open_beam_at_the_preset_s_kerma():
-    chain = XrayChain("lagged", electronic_quanta=0.0)
+    chain = XrayChain("lagged", QUIET)
     taken = chain.expose(slab(0.0), request(previous=locked(mas=0.2)), generators())
     assert middle(taken.signal).mean() == pytest.approx(taken.k_detector_ngy[0] / 30.0, rel=2e-3)
 
@@ -87,7 +91,7 @@ def test_frames_do_not_depend_on_their_batch():
 
 
 def test_two_techniques_meet_the_same_noise_field():
-    chain = XrayChain("ideal", electronic_quanta=0.0)
+    chain = XrayChain("ideal", QUIET)
     fields = []
     for preset in (1, 3):
         taken = chain.expose(slab(16, 1), request(preset=preset), generators())
@@ -122,43 +126,65 @@ def test_a_rectangular_detector_clips_each_side_alone():
     assert field.c1 - field.c0 == 100
 
 
-def test_scatter_ratios_are_the_reference_s_and_grow_with_body_and_field():
-    curve = scatter.spr_by_thickness(15.0, 15.0)
-    np.testing.assert_allclose(scatter.spr(curve, [12, 20, 28]), [0.96, 1.8, 3.0])
-    assert scatter.spr(scatter.spr_by_thickness(11.0, 25.0), 20.0) == pytest.approx(0.74)
-    assert np.all(np.diff(scatter.spr(curve, np.linspace(0, 40, 81))) > 0)
-    at_20 = [scatter.spr(scatter.spr_by_thickness(r, 20.0), 20.0) for r in (0, 4, 8, 12, 18)]
-    assert at_20[0] == 0.0
-    assert np.all(np.diff(at_20) > 0)
+@pytest.mark.parametrize(("pitch_mm", "variance_mm2"), [(0.154, 0.15**2 + 0.154**2 / 6), (2.34, 0.15 * 2.34 * 0.798)])
+def test_blur_keeps_the_signal_and_spreads_it_by_the_light_s_and_the_pixel_s_width(pitch_mm, variance_mm2):
+    """Gathering by pixels adds pitch^2 / 6 to a wide spread; of a narrow one only what crosses a border moves."""
+    taps = blur_taps(0.15, pitch_mm)
+    assert taps[0] + 2 * taps[1:].sum() == pytest.approx(1.0, abs=1e-6)
+    distance = np.arange(len(taps)) * pitch_mm
+    assert 2 * (taps * distance**2).sum() == pytest.approx(variance_mm2, rel=0.01)
+    assert np.all(np.diff(taps) < 0)
 
 
-def test_scatter_is_a_haze_that_lowers_contrast_and_spares_the_open_beam():
-    body = slab(20)
-    body[:, 1, 60:68, 60:68] = 2.0
-    noiseless = XrayChain("ideal", preset_ngy=(1e9,) * 4, electronic_quanta=0.0)
-    wide, narrow = (noiseless.expose(body, request(field_mm=f), generators()).signal[0] for f in (214.0, 60.0))
-    contrast = [1 - image[63:65, 63:65].mean() / image[63:65, 54:58].mean() for image in (wide, narrow)]
-    assert contrast[0] < contrast[1] * 0.95
+def test_light_spreads_noise_to_the_neighbours_before_the_read_out_adds_its_own():
+    """Quantum noise is correlated between neighbours, electronic noise is not."""
+
+    def correlation(config: XrayConfig, preset: int) -> float:
+        taken = XrayChain("ideal", config).expose(slab(20, 1, 60), request(60, preset=preset), generators(60))
+        noise = middle(taken.signal) - middle(taken.signal).mean(axis=0)
+        return float((noise[:, :, 1:] * noise[:, :, :-1]).mean() / (noise**2).mean())
+
+    blurred = XrayConfig(electronic_quanta=0.0, screen_blur_mm=1.0)
+    assert correlation(blurred, 3) > 0.2
+    assert abs(correlation(XrayConfig(electronic_quanta=0.0, screen_blur_mm=0.0), 3)) < 0.02
+    assert correlation(XrayConfig(electronic_quanta=50.0, screen_blur_mm=1.0), 0) < 0.02
 
 
-def test_scatter_of_a_uniform_slab_is_the_table_s_at_the_centre():
-    from carm_env.xray import survey as surveys
-    from carm_env.xray.lookup import SIGNAL, beam_table, direct
-    from carm_env.xray.signal import expected
-
-    frame = slab(20, 1)[0]
-    view = surveys.survey(frame, collimate((SIZE, SIZE), 300 / SIZE, 1100 / 785, 214.0), 785.0, 1100.0, 300 / SIZE)
-    relative, _ = expected(view, beam_table(77.0, 0.6))
-    bare = np.exp(direct(77.0, 0.6, float(frame[0, 0, 0]), float(frame[1, 0, 0]))[SIGNAL])
-    added = relative[62:66, 62:66].mean() / bare - 1
-    assert added == pytest.approx(view.spr * scatter.GRID_SCATTER_OVER_PRIMARY, rel=0.02)
-    assert 0.8 < view.spr < 2.0
-    assert relative[1, 1] < relative[64, 64]
+def test_an_edge_is_blurred_by_the_screen_but_its_signal_is_kept():
+    body = slab(10)
+    body[:, 1, :, :64] = 3.0
+    loud = {"preset_ngy": (1e8,) * 4, "electronic_quanta": 0.0, "scatter": "off", "focal_spot_mm": 0.0}
+    sharp, soft = (
+        XrayChain("ideal", XrayConfig(**loud, screen_blur_mm=b)).expose(body, request(), generators()).signal[0, 64]
+        for b in (0.0, 2.0)
+    )
+    np.testing.assert_allclose(soft[30:98].sum(), sharp[30:98].sum(), rtol=2e-3)
+    assert abs(sharp[64] - sharp[63]) > 1.5 * abs(soft[64] - soft[63])
 
 
-def test_water_equivalents_follow_from_the_attenuation_at_60_kev():
-    from carm_env.xray.spectra import mass_attenuation
+def test_few_quanta_are_counted_one_by_one():
+    """At a fine pixel and scout dose a pixel sees a quantum or two: Poisson's zeros and skewness, mean kept."""
+    config = XrayConfig(electronic_quanta=0.0, screen_blur_mm=0.0, scatter="off")
+    chain = XrayChain("ideal", config)
+    frames, size = 20, 128
+    taken = chain.expose(
+        slab(20, 1, frames), request(frames, size, preset=0, pitch_mm=0.2, field_mm=10.0), generators(frames)
+    )
+    signal = taken.signal[taken.mask].astype(float)
+    mean = taken.quanta[0] * 0.2**2 * 0.9 / 1.013
+    assert 0.3 < mean < 3.0
+    assert (signal == 0).mean() == pytest.approx(np.exp(-mean), rel=0.05)
+    assert signal.var() / signal.mean() ** 2 == pytest.approx(1 / mean, rel=0.05)
+    third = ((signal - signal.mean()) ** 3).mean() / signal.std() ** 3
+    assert third == pytest.approx(mean**-0.5, rel=0.15)
 
-    water = mass_attenuation("water", 60.0)
-    assert mass_attenuation("soft", 60.0) / water == pytest.approx(scatter.WATER_PER_SOFT, rel=2e-3)
-    assert mass_attenuation("bone", 60.0) / water == pytest.approx(scatter.WATER_PER_BONE, rel=2e-3)
+
+@pytest.mark.parametrize("mean", [0.05, 1.0, 5.0, 19.0, 21.0, 100.0])
+def test_counts_have_poisson_moments_on_both_sides_of_the_switch(mean):
+    from carm_env.xray import kernels
+
+    z = np.random.default_rng(0).standard_normal((400, 400), dtype=np.float32)
+    out, ones = np.empty_like(z), np.ones_like(z)
+    kernels.absorb(ones, ones, np.float32(mean), np.float32(1.0), z, 0, 400, 0, 400, out)
+    assert out.mean() == pytest.approx(mean, rel=4 / np.sqrt(mean * z.size))
+    assert out.var() == pytest.approx(mean, rel=0.02)

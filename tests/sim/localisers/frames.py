@@ -39,7 +39,7 @@ def make(isocentres_mm, plane=0, field_mm=FULL_MM, quanta=2000.0, empty=False, s
         lane=np.arange(m), plane=planes, signal=signal, image=np.zeros(signal.shape, np.uint8),
         mask=np.broadcast_to(mask, signal.shape), cameras=cameras, isocentre_mm=iso,
         angles_deg=np.stack([angle, np.zeros(m)], axis=1), field_mm=np.full(m, field_mm),
-        technique=Technique(nan, nan, nan), quanta=np.full(m, quanta), demographics=np.full((m, 5), np.nan),
+        technique=Technique(nan, nan, nan, nan), quanta=np.full(m, quanta), demographics=np.full((m, 5), np.nan),
         goal=np.full(m, -1),
     )
     points = landmarks_mm() if points is None else points
@@ -54,7 +54,7 @@ def make(isocentres_mm, plane=0, field_mm=FULL_MM, quanta=2000.0, empty=False, s
 def rows(frames, context, pick, seed=0, plane=0):
     """The frames of ``pick`` alone, with fresh generators of the same streams."""
     part = Frames(**{
-        name: Technique(*(t[pick] for t in (value.kv, value.cu_mm, value.mas))) if name == "technique" else value[pick]
+        name: Technique(*(t[pick] for t in vars(value).values())) if name == "technique" else value[pick]
         for name, value in vars(frames).items()
     })
     rng = [stream(seed, "perception", int(i), plane) for i in pick]
