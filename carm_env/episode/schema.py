@@ -16,7 +16,7 @@ from carm_env.xray.exposure import PRESETS
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PLANES: tuple[str, ...] = ("a", "b")
 AXIS_COLUMNS: tuple[str, ...] = tuple(f"{axis}_{'mm' if axis in 'xyz' else 'deg'}" for axis in AXES)
 

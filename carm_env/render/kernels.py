@@ -305,4 +305,5 @@ def project(volume, shape, sources, corners, columns, rows, affine, model, image
         for top in range(0, height, TILE_HEIGHT):
             tile = images[camera, :, top : min(top + TILE_HEIGHT, height), left:right]
             pixel = corners[camera] + left * columns[camera] + top * rows[camera]
-            _bundle(volume, shape, sources[camera], pixel, rows[camera], columns[camera], affine, model, rays, sums, tile)
+            down, across = rows[camera], columns[camera]
+            _bundle(volume, shape, sources[camera], pixel, down, across, affine, model, rays, sums, tile)

@@ -25,8 +25,8 @@ class StepResult:
         position, velocity: achieved, [N, 8] in the order of ``machine.state.AXES``.
         at_limit: [N, 8]; contact: [N]; contact_pair: [N]; path_mm: so far, [N].
         exposed: [N, P]; pulses charged: int [N, P]; preset: int [N]; field_mm: [N, P].
-        kv, cu_mm, mas, pulse_ms, ka_r_mgy, kap_gycm2, k_detector_ngy, quanta, limited: of this step, [N, P], 0 where not
-            exposed.
+        kv, cu_mm, mas, pulse_ms, ka_r_mgy, kap_gycm2, k_detector_ngy, quanta, limited: of this step, [N, P], 0 where
+            not exposed.
         edge_of_ct: a field left the CT in this step, [N, P].
         image: last image hold, uint8 [N, P, H, W]; image_age_s: [N, P]; frame_hash: uint64 [N, P], 0 if not exposed;
             frame_mean: mean raw signal inside the field, [N, P].

@@ -41,7 +41,8 @@ def check_request(request: ExposureRequest, rngs: Sequence[np.random.Generator],
     columns: dict[str, NDArray[Any]] = {
         "sod_mm": request.sod_mm, "sid_mm": request.sid_mm, "pitch_mm": request.pitch_mm,
         "field_mm": request.field_mm, "preset": request.preset, "pulses": request.pulses,
-        "previous kv": previous.kv, "previous cu_mm": previous.cu_mm, "previous mas": previous.mas, "previous ms": previous.ms,
+        "previous kv": previous.kv, "previous cu_mm": previous.cu_mm, "previous mas": previous.mas,
+        "previous ms": previous.ms,
     }  # fmt: skip
     for name, values in columns.items():
         if np.shape(values) != (frames,):

@@ -22,8 +22,8 @@ class XrayConfig:
     Attributes:
         curve: name of the exposure control's curve, one of ``curves.CURVES``.
         rows: rows of that curve (see ``curves``), its own by default; Siemens' above 77 kV are [E].
-        preset_ngy: air kerma a frame at the detector plane, before the grid, with scatter, at full format, one value for
-            each of ``PRESETS`` [E] (clinical neuroangiography: 50 to 90 nGy).
+        preset_ngy: air kerma a frame at the detector plane, before the grid, with scatter, at full format, one value
+            for each of ``PRESETS`` [E] (clinical neuroangiography: 50 to 90 nGy).
         zoom: smaller fields are shown by smaller detector formats, whose kerma grows as 1 / side.
         measuring_share: side of the measuring field over that of the collimated field [E].
         prepulse_share: kerma of the measuring pulse over the frame's (DESIGN section 4a).

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -152,5 +153,5 @@ def check_rows(name: str, rows: Rows) -> None:
         ma, ms = row[-2], row[-1]
         if ma < LEAST_MA or ms < 1:
             raise CarmError(f"row {row} of {name} has {ma} mA and {ms} ms: want at least {LEAST_MA:g} mA and 1 ms")
-    if not rows or any(b[0] <= a[0] for a, b in zip(rows, rows[1:], strict=False)):
+    if not rows or any(b[0] <= a[0] for a, b in pairwise(rows)):
         raise CarmError(f"rows of {name} are {rows}: want at least one, in ascending kV")

@@ -14,8 +14,8 @@ PRESETS: tuple[str, ...] = ("scout", "low", "normal", "high")
 
 @dataclass(frozen=True)
 class Technique:
-    """Tube voltage (kV), copper filter (mm), tube load (mAs) and length (ms) of a pulse of M frames, [M] each; NaN where
-    there was none. Tube current in mA is 1000 mas / ms."""
+    """Tube voltage (kV), copper filter (mm), tube load (mAs) and length (ms) of a pulse of M frames, [M] each; NaN
+    where there was none. Tube current in mA is 1000 mas / ms."""
 
     kv: F64
     cu_mm: F64

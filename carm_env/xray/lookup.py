@@ -1,9 +1,9 @@
 """Two-dimensional look-ups of a polyenergetic beam over soft tissue and bone (g/cm2).
 
-For one beam quality (kV, added copper and aluminium) the spectrum is integrated once over a 241 x 161 grid (60 x 20 g/cm2); after that a
-ray costs four table reads, whatever the spectrum. Interpolation is bilinear in the logarithm and goes on log-linearly
-up to twice the grid, where the transmission is slightly under-estimated, as the beam no longer hardens; and down to
--20 g/cm2 of soft tissue, which metal stands for.
+For one beam quality (kV, added copper and aluminium) the spectrum is integrated once over a 241 x 161 grid (60 x 20
+g/cm2); after that a ray costs four table reads, whatever the spectrum. Interpolation is bilinear in the logarithm and
+goes on log-linearly: up to twice the grid, where the transmission is slightly under-estimated, as the beam no longer
+hardens, and down to -20 g/cm2 of soft tissue, which metal stands for.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def absorption() -> F64:
 
 
 def _integrals(beam: F64, soft: F64, bone: F64) -> F64:
-    """Absorbed quanta, energy, energy squared and kerma per cm2 and mAs at 100 cm of a spectrum on a grid, [4, S, B]."""
+    """Absorbed quanta, energy, energy squared and kerma on a grid, per cm2 and mAs at 100 cm, [4, S, B]."""
     energy = spectra.energies_kev()
     detected = absorption()
     weights = np.stack([detected, detected * energy, detected * energy**2, spectra.kerma_weights()])

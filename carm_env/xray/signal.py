@@ -2,8 +2,8 @@
 
 Per pixel the absorbed energy has the mean ``sum N E`` and the variance ``sum N E^2`` (compound Poisson), divided by the
 scintillator's light factor: it is drawn as a Poisson number of quanta of that size, counted over the whole area of the
-pixel. The scintillator then spreads its light (correlated noise), and the read-out adds electronic noise. The noise of a
-frame is one float32 standard normal a pixel for the quanta, then one a pixel for the electronics, whatever the
+pixel. The scintillator then spreads its light (correlated noise), and the read-out adds electronic noise. The noise of
+a frame is one float32 standard normal a pixel for the quanta, then one a pixel for the electronics, whatever the
 technique: two policies at the same step meet the same noise field.
 """
 

@@ -58,7 +58,8 @@ def survey(
     The body's exit plane is taken half its mean thickness behind the isocentre.
 
     Args:
-        measuring_share: side of the measuring field over the field's; mode: of scatter, one of ``config.SCATTER_MODES``.
+        measuring_share: side of the measuring field over the field's.
+        mode: of scatter, one of ``config.SCATTER_MODES``.
     """
     from carm_env.xray import kernels
 

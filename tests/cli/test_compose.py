@@ -29,6 +29,10 @@ def test_every_variant_composes_and_builds_what_it_names(group, name):
         preset = device(settings.pop("name"))
         assert preset.name == name
         assert {key: getattr(preset, key) for key in settings} == settings
+    elif group == "xray":
+        from carm_env.xray.config import xray_config
+
+        assert xray_config({"curve": settings.pop("name"), **settings}).curve == name
     else:
         from carm_env import ENV_IDS
 

@@ -81,6 +81,7 @@ def step_result(
         kv=shot(77.0),
         cu_mm=shot(0.6),
         mas=shot(0.52),
+        pulse_ms=shot(6.1),
         ka_r_mgy=ka_r,
         kap_gycm2=kap,
         k_detector_ngy=shot(31.0),

@@ -77,7 +77,8 @@ def test_rays_end_at_focal_spot_and_pixel(renderer: Renderer, target: list[float
     source = [-t for t in target]
     for one, two in ((source, target), (target, source), ([1.3, 0.2, 0.1], target)):
         soft = renderer.render([block(0, (20, 20, 20))], ray(one, two), (1, 1))[0, 0, 0, 0]
-        assert soft == pytest.approx(0.1 * np.linalg.norm(np.subtract(one, two)) * 1000 * mixture().soft_slope, rel=1e-4)
+        cm = 0.1 * np.linalg.norm(np.subtract(one, two))
+        assert soft == pytest.approx(cm * 1000 * mixture().soft_slope, rel=1e-4)
 
 
 @pytest.mark.parametrize("name", ["body", "oblique"])

@@ -53,7 +53,7 @@ def test_ratios_of_discs_are_the_monte_carlo_s_within_10_percent(gap_cm, thickne
 @pytest.mark.parametrize("mode", ["fast", "full"])
 @pytest.mark.parametrize("thickness_cm", [12.0, 20.0, 28.0])
 def test_ratio_of_a_whole_chain_s_slab_is_the_table_s(thickness_cm, mode):
-    """Square fields of the area of the table's discs, from line integrals; gaps between the table's are interpolated."""
+    """Square fields of the area of the table's discs, from line integrals; gaps between its own are interpolated."""
     sod, sid = 785.0, 1100.0
     exit_cm = sod / 10 + thickness_cm / 2
     gap = sid / 10 - exit_cm
@@ -99,7 +99,8 @@ def test_fast_and_full_agree_on_a_body_of_one_thickness_and_are_close_on_others(
 def test_without_scatter_the_signal_is_the_primary_and_control_needs_more_tube_load():
     body, quiet = slab(20, 1), {"electronic_quanta": 0.0, "preset_ngy": (1e7,) * 4, "rate_limit_mgy_min": 1e6}
     off, fast = (
-        XrayChain("lagged", XrayConfig(scatter=m, **quiet)).expose(body, request(), generators()) for m in ("off", "fast")
+        XrayChain("lagged", XrayConfig(scatter=m, **quiet)).expose(body, request(), generators())
+        for m in ("off", "fast")
     )
     assert off.signal.sum() < fast.signal.sum()
     frame = body[0]

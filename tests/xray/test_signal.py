@@ -57,7 +57,8 @@ def test_noise_follows_the_tube_load():
 def test_electronic_noise_adds_a_constant_variance_and_matters_at_low_dose():
     gained = []
     for k_ngy in (3.0, 60.0):
-        quiet, loud = (noise_of(k_ngy, slab(20, 0.8), electronic)[2] for electronic in (0.0, XrayConfig().electronic_quanta))
+        quanta = (0.0, XrayConfig().electronic_quanta)
+        quiet, loud = (noise_of(k_ngy, slab(20, 0.8), electronic)[2] for electronic in quanta)
         gained.append((loud - quiet, (loud - quiet) / quiet))
     assert gained[0][0] == pytest.approx(gained[1][0], rel=0.25)
     assert gained[0][1] > 1.0
