@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass
 class ExposureConfig:
-    """control: prepulse, lagged or ideal; pulse_rate_hz: at most 15."""
+    """control: prepulse, lagged or ideal; pulse_rate_hz: 0.1 to 30."""
 
     control: str = "prepulse"
     pulse_rate_hz: float = 7.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil, floor
 from typing import Any
 
 from carm_env.errors import CarmError
@@ -30,7 +31,8 @@ class SimConfig:
         exposure_control: ``prepulse``, ``lagged`` or ``ideal``.
         xray: settings of the X-ray chain other than their defaults (``carm_env.xray.config.XrayConfig``).
         dose: settings of the dose estimates other than their defaults (``carm_env.xray.dose.config.DoseConfig``).
-        pulse_rate_hz: at most one of 15, 7.5, 7.5/2, 7.5/3, ... pulses a second.
+        pulse_rate_hz: 0.1 to 30 pulses a second. A control step charges whole pulses or none: the rate in use is the
+            next lower one of 30, 22.5, 15, 7.5, 7.5/2, 7.5/3, ...
         estimate_latency_s: episode time that a step with an estimate costs.
         policy_latency_s: episode time that every decision costs.
         target_mm: target in patient LPS mm instead of the task's own.
@@ -60,8 +62,8 @@ class SimConfig:
     def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise CarmError(f"task {self.task!r} is unknown; tasks: {', '.join(TASKS)}")
-        if not 0.1 <= self.pulse_rate_hz <= 15:
-            raise CarmError(f"pulse_rate_hz={self.pulse_rate_hz} is out of range; want 0.1 to 15")
+        if not 0.1 <= self.pulse_rate_hz <= 30:
+            raise CarmError(f"pulse_rate_hz={self.pulse_rate_hz} is out of range; want 0.1 to 30")
         for name in ("estimate_latency_s", "policy_latency_s"):
             if not 0 <= getattr(self, name) <= 60:
                 raise CarmError(f"{name}={getattr(self, name)} is out of range; want 0 to 60 s")
@@ -89,9 +91,10 @@ class SimConfig:
 
     @property
     def pulses_per_exposure(self) -> int:
-        return 2 if self.pulse_rate_hz > 7.5 else 1
+        """Pulses that an exposed step charges; the last one makes the image."""
+        return max(1, floor(self.pulse_rate_hz * DT_S + 1e-9))
 
     @property
     def steps_per_exposure(self) -> int:
         """Least number of steps between two exposures of a plane."""
-        return max(1, round(7.5 / self.pulse_rate_hz))
+        return max(1, ceil(1.0 / (self.pulse_rate_hz * DT_S) - 1e-9))

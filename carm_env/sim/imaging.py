@@ -26,6 +26,8 @@ from carm_env.xray.support import add_support
 F64 = NDArray[np.float64]
 EDGE_DEPTH_MM = 100.0
 """Depth about the isocentre, along the beam, in which a field that leaves the CT is flagged."""
+TISSUE_HU = -900
+"""What is denser is no air; lungs are."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Imaging:
         spec = [self.device.planes[p] for p in plane]
         cameras = plane_cameras(self.device, position, plane, np.arange(len(lane)), self.pixels)
         local = cameras.moved(_joined([s.patient_to_table for s in setups]).inverse())
+        _check_sources(setups, local, plane)
         integrals = self.renderer.render([s.patient for s in setups], local, (self.pixels, self.pixels))
         if not np.isfinite(integrals).all():
             raise CarmError(f"renderer {self.renderer.name!r} returned values that are not finite")
@@ -90,6 +93,22 @@ class Imaging:
         image = to_display(exposure.signal, exposure.mask)
         edge = _leaves_ct(setups, local, request)
         return Shot(lane, plane, cameras, exposure, image, edge)
+
+
+def _check_sources(setups: Sequence[EpisodeSetup], cameras: Cameras, plane: NDArray[np.int64]) -> None:
+    """Raises CarmError where a focal spot lies in anything denser than air."""
+    for setup, source, p in zip(setups, cameras.source_mm, plane, strict=True):
+        volume = setup.patient.volume
+        at = np.round(volume.to_index(source)).astype(int)
+        if (at < 0).any() or (at >= volume.hu.shape).any():
+            continue
+        hu = int(volume.hu[tuple(at)])
+        if hu > TISSUE_HU:
+            where = ", ".join(f"{x:.0f}" for x in source)
+            raise CarmError(
+                f"the focal spot of plane {'AB'[p]} at ({where}) mm LPS lies inside the patient ({hu} HU); "
+                "want it outside of the body"
+            )
 
 
 def frame_hash(image: NDArray[np.uint8]) -> np.uint64:

@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from carm_env.errors import CarmError
+from carm_env.xray.exposure import Technique
 from tests.sim.drive import action, at_target, drive, simulator, wander
 
 
@@ -44,11 +46,14 @@ def test_parked_plane_b_does_not_expose():
     assert sim.step(action(deploy=1, expose_b=1)[None]).exposed.tolist() == [[False, True]]
 
 
-PULSES = [(15, [2, 2, 2, 2]), (7.5, [1, 1, 1, 1]), (3.75, [1, 0, 1, 0]), (2.5, [1, 0, 0, 1])]
+PULSES = [
+    (30, [4, 4, 4, 4]), (15, [2, 2, 2, 2]), (10, [1, 1, 1, 1]), (7.5, [1, 1, 1, 1]), (6, [1, 0, 1, 0]),
+    (3.75, [1, 0, 1, 0]), (3, [1, 0, 0, 1]), (2.5, [1, 0, 0, 1]),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("rate", "expected"), PULSES)
-def test_pulse_rates(rate, expected):
+def test_a_step_charges_whole_pulses_and_never_more_than_the_rate(rate, expected):
     sim = simulator(pulse_rate_hz=rate, perception="none")
     sim.reset([1])
     assert [int(sim.step(action(expose_a=1)[None]).pulses[0, 0]) for _ in expected] == expected
@@ -93,3 +98,41 @@ def test_a_field_beyond_the_ct_is_flagged():
     bottom = sim.setups[0].patient_to_table.points(np.array([[0.0, 0.0, low]]))[0, 2]
     sim.result.position[0, 2] = bottom + 20
     assert sim.step(action(expose_a=1)[None]).edge_of_ct[0, 0]
+
+
+def test_a_focal_spot_inside_the_patient_is_refused_by_name_and_value():
+    sim = simulator()
+    sim.reset([1])
+    setup = sim.setups[0]
+    inside = setup.patient_to_table.points(np.array([setup.patient.landmarks["L5"]]))[0]
+    sim.result.position[0, :3] = inside + np.array([0.0, -sim.device.planes[0].sod_mm, 0.0])
+    with pytest.raises(CarmError, match=r"focal spot of plane A at \(.*\) mm LPS lies inside the patient \(-?\d+ HU\)"):
+        sim.imaging.shoot(
+            [setup], sim.result.position, np.array([1]), np.array([0]), np.array([0]), np.array([100.0]), np.array([2]),
+            np.array([1]), Technique.none(1),
+        )
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"curve": "canon"}, "exposure curve 'canon' is unknown"),
+        ({"rows": [[200.0, 0.9, 224.0, 12.6]]}, "tube voltage 200.0 kV is outside"),
+        ({"grid": 3}, "unknown X-ray setting 'grid'"),
+    ],
+)
+def test_impossible_x_ray_settings_are_refused_when_the_simulator_is_made(settings, says):
+    with pytest.raises(CarmError, match=says):
+        simulator(xray=settings)
+
+
+def test_the_table_in_the_beam_costs_dose_that_the_detector_sees():
+    """A posterior beam crosses the table, so the tube gives more for the same image."""
+    dose = []
+    for gcm2 in (0.0, 1.2):
+        sim = simulator(xray={"table_gcm2": gcm2}, exposure_control="ideal")
+        sim.reset([1])
+        r = sim.step(action(expose_a=1)[None])
+        dose.append((r.ka_r_mgy[0, 0], r.k_detector_ngy[0, 0]))
+    assert dose[1][1] == pytest.approx(dose[0][1], rel=1e-3)
+    assert 1.15 < dose[1][0] / dose[0][0] < 1.35
