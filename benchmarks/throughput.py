@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -112,11 +113,16 @@ def _parts(sim: Simulator) -> dict[str, Callable[[], int]]:
     shot = imaging.shoot(
         [setup] * 2, sim.result.position[lane], lane, lane, both, sim.full_field_mm, preset, pulses, technique
     )
+    unscattered, scattered = (
+        replace(imaging.chain, config=replace(imaging.chain.config, scatter=mode)) for mode in ("off", "full")
+    )
     rest, swung_in = np.zeros((1, 8)), np.array([True])
     return {
         "machine step": _times(30, lambda: sim.machine.step(state, rest, swung_in, DT_S, [setup.hull])),
         "render, biplane pair 128x128": _times(3, lambda: imaging.renderer.render(patients, local, size)),
         "x-ray chain, pair": _times(3, lambda: imaging.chain.expose(integrals, request, rngs)),
+        "x-ray chain without scatter, pair": _times(3, lambda: unscattered.expose(integrals, request, rngs)),
+        "x-ray chain with full scatter, pair": _times(3, lambda: scattered.expose(integrals, request, rngs)),
         "display, pair": _times(3, lambda: to_display(shot.exposure.signal, shot.exposure.mask)),
         "perception oracle, pair": _times(3, lambda: sim.perceive(shot, sim.full_field_mm)),
     }
