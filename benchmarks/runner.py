@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from multiprocessing import get_context, parent_process
 from typing import Any
@@ -21,6 +21,7 @@ import numpy as np
 import carm_env
 from agents.registry import make_policy
 from carm_env.env import CArmEnv
+from carm_env.episode.dose import episode_dose
 from carm_env.episode.recorder import EpisodeRecord, EpisodeRecorder
 from carm_env.errors import CarmError
 from carm_env.machine.presets import device
@@ -90,7 +91,7 @@ def run_episode(
     wall_s = time.perf_counter() - began
     setup = simulator.setups[0]
     assert setup is not None
-    return recorder.finish(
+    record = recorder.finish(
         {
             "policy": spec.policy,
             "patient": setup.patient.id,
@@ -102,6 +103,8 @@ def run_episode(
             "messages": simulator.messages(),
         }
     )
+    dose = episode_dose(record, setup, simulator.config, simulator.device)
+    return replace(record, summary=record.summary | dose.summary())
 
 
 def _checked(answer: Any, env: gymnasium.Env[Any, Any], policy: str) -> tuple[Any, Any]:

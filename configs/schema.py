@@ -57,6 +57,7 @@ class RunConfig:
     perception: dict[str, Any] = field(default_factory=dict)
     device: dict[str, Any] = field(default_factory=dict)
     xray: dict[str, Any] = field(default_factory=dict)
+    dose: dict[str, Any] = field(default_factory=dict)
     patient: str = "phantom"
     cohort: str | None = None
     split: str = "all"

@@ -12,7 +12,7 @@ from typing import Any, cast
 from carm_env.errors import CarmError
 from configs.schema import RunConfig
 
-GROUPS = ("task", "policy", "perception", "device", "xray")
+GROUPS = ("task", "policy", "perception", "device", "xray", "dose")
 PLAIN_TEXT = ("patient", "cohort", "out", "compare")
 """Settings whose value is taken as it stands, whatever characters a path has."""
 
@@ -34,7 +34,7 @@ def compose(overrides: list[str]) -> RunConfig:
     except OmegaConfBaseException as error:
         raise CarmError(_one_line(error)) from None
     assert isinstance(config, RunConfig)
-    for group in ("policy", "perception", "device", "xray"):
+    for group in ("policy", "perception", "device", "xray", "dose"):
         _check_numbers(group, getattr(config, group))
     return config
 

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from carm_env.cli.media import write_media
 from carm_env.env import CArmEnv
+from carm_env.episode.recorder import EpisodeRecord
 from carm_env.episode.replay import first_difference, replay, replay_env
 from carm_env.episode.store import Run, read_run
 from carm_env.errors import CarmError
+from carm_env.sim.simulator import Simulator
 
 HELP = """\
-carm replay RUN [--verify] [--video] [--html] [--episode N] [--out DIR]
+carm replay RUN [--verify] [--video] [--html] [--dose] [--dicom] [--episode N] [--out DIR]
 
   RUN         folder of a finished run
   --verify    execute every episode again from its seed and actions, and name the first step and stage that differ
               (--episode N: that one only); exit 1 if one does
   --video     write episode.mp4        --html   write index.html, the player
+  --dose      write dose.json (skin, eye lenses, organs, effective dose, operator) and skin.png, the skin dose map
+  --dicom     write dose.dcm (X-Ray Radiation Dose SR), plane_a.dcm and plane_b.dcm (multi-frame XA)
   --episode   which episode, counted from 0 (default 0; all for --verify)
   --out       where to write them; the current folder's replay/ by default
 """
-FLAGS = {"--verify", "--video", "--html"}
+FLAGS = {"--verify", "--video", "--html", "--dose", "--dicom"}
 VALUES = {"--episode", "--out"}
 
 
@@ -34,8 +39,9 @@ def main(argv: list[str]) -> int:
     chosen = _episode(values.get("--episode"), len(run))
     env = replay_env(run.manifest)
     same = _verify(run, env, chosen) if "--verify" in flags else True
-    if flags & {"--video", "--html"} or not flags:
-        _write(run, env, chosen or 0, Path(values.get("--out", "replay")), flags or {"--html", "--video"})
+    wanted = flags - {"--verify"}
+    if wanted or not flags:
+        _write(run, env, chosen or 0, Path(values.get("--out", "replay")), wanted or {"--html", "--video"})
     return 0 if same else 1
 
 
@@ -95,6 +101,27 @@ def _write(run: Run, env: Any, row: int, out: Path, flags: set[str]) -> None:
     except OSError as error:
         raise CarmError(f"--out {out} cannot be made: {error.strerror}; want a folder that you may write to") from None
     record = replay(run.record(row), env)
-    simulator = core.simulator
-    for path in write_media(out, record, simulator.config, simulator.device, "--html" in flags, "--video" in flags):
+    config, device = core.simulator.config, core.simulator.device
+    written = write_media(out, record, config, device, "--html" in flags, "--video" in flags)
+    if "--dose" in flags:
+        from carm_env.cli.dose import write_dose
+
+        written += write_dose(out, record, config, device)
+    if "--dicom" in flags:
+        written += _write_dicom(out, run, record, core.simulator)
+    for path in written:
         print(f"written: {path}")
+
+
+def _write_dicom(out: Path, run: Run, record: EpisodeRecord, simulator: Simulator) -> list[Path]:
+    from carm_env.episode.dicom.export import export_dicom
+    from carm_env.episode.dose import episode_irradiations
+
+    setup = simulator.setups[0]
+    assert setup is not None
+    try:
+        identity, started = str(run.manifest["identity"]), datetime.fromisoformat(run.manifest["created"])
+    except (KeyError, TypeError, ValueError):
+        raise CarmError("the run's manifest has no identity or time of creation; want a run of carm run") from None
+    shots = episode_irradiations(record, simulator.config, simulator.device)
+    return export_dicom(out, record, shots, simulator.device, setup.patient, identity, started)

@@ -88,6 +88,13 @@ def _summary(summary: dict[str, Any]) -> Table:
     return table
 
 
+def _lenses(s: dict[str, Any]) -> str:
+    left, right = s.get("lens_left_mgy"), s.get("lens_right_mgy")
+    if left is None or right is None:
+        return "their place is not known"
+    return f"left {1000 * left:.2f}, right {1000 * right:.2f} uGy"
+
+
 def _lines(s: dict[str, Any]) -> list[tuple[str, str]]:
     many = s["episodes"] > 1
     outcomes = s["outcome"].items() if many else []
@@ -102,6 +109,10 @@ def _lines(s: dict[str, Any]) -> list[tuple[str, str]]:
         ("exposures", f"{s['exposures']:g}"),
         ("KAP", f"{1000 * s['kap_gycm2']:.2f} mGy cm2, of which search {1000 * s['kap_search_gycm2']:.2f}"),
         ("K_a,r", f"{1000 * s['ka_r_mgy']:.1f} uGy"),
+        ("skin", f"{1000 * s['psd_mgy']:.1f} uGy at its peak, of which search {1000 * s['psd_search_mgy']:.1f}"),
+        ("eye lenses", _lenses(s)),
+        ("effective dose", f"{s['effective_usv']:.2f} uSv, of which search {s['effective_search_usv']:.2f}"),
+        ("operator", f"{1000 * s['operator_usv']:.1f} nSv"),
         ("speed", f"{s['steps_per_s']:.0f} steps/s ({s['wall_s']:.1f} s)"),
     ]
     compared = s.get("compare")

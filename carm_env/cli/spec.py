@@ -33,6 +33,7 @@ def run_spec(config: RunConfig) -> RunSpec:
     perception, perception_args = _named(config.perception, "perception")
     policy, policy_args = _named(config.policy, "policy")
     curve, xray = _named(config.xray, "xray")
+    _, dose = _named(config.dose, "dose")
     target = config.task.target_mm
     if target is not None and not all(map(isfinite, target)):
         raise CarmError(f"task.target_mm={target} is not finite; want x, y, z in LPS mm")
@@ -47,6 +48,7 @@ def run_spec(config: RunConfig) -> RunSpec:
         "perception_args": perception_args,
         "exposure_control": config.exposure.control,
         "xray": {"curve": curve, **xray},
+        "dose": dose,
         "pulse_rate_hz": config.exposure.pulse_rate_hz,
         "estimate_latency_s": config.latency.estimate_s,
         "policy_latency_s": config.latency.policy_s,

@@ -14,11 +14,12 @@ from carm_env.xray.dose.irradiation import Irradiations
 from carm_env.xray.exposure import PRESETS
 
 
-def irradiations(record: EpisodeRecord, device: DevicePreset, al_mm: float) -> Irradiations:
+def irradiations(record: EpisodeRecord, device: DevicePreset, al_mm: float, pixels: int) -> Irradiations:
     """The irradiations of an episode in the order of time, plane A before plane B.
 
     Args:
         device: the machine that was driven; al_mm: aluminium that the exposure curve adds to every beam.
+        pixels: side of the images.
     """
     steps, planes = record.steps, record.planes
     exposed = np.stack([steps[f"exposed_{p}"] for p in PLANES[:planes]], axis=1)
@@ -37,7 +38,7 @@ def irradiations(record: EpisodeRecord, device: DevicePreset, al_mm: float) -> I
         plane=plane,
         time_s=steps["elapsed_s"][row].astype(float),
         position=record.position[row],
-        cameras=plane_cameras(device, record.position[row], plane, np.arange(len(row)), 1),
+        cameras=plane_cameras(device, record.position[row], plane, np.arange(len(row)), pixels),
         sod_mm=sod,
         sid_mm=sid,
         field_mm=np.stack([field, field], axis=1),

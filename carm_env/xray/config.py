@@ -74,14 +74,14 @@ class XrayConfig:
             raise CarmError(f"preset_ngy is {self.preset_ngy}: want {len(PRESETS)} positive nGy ({', '.join(PRESETS)})")
         if not isinstance(self.zoom, bool):
             raise CarmError(f"zoom is {self.zoom!r}: want true or false")
-        for name, (low, high) in _RANGES.items():
+        for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if not (isinstance(value, int | float) and math.isfinite(value) and low <= value <= high):
                 raise CarmError(f"{name} is {value}: want {low:g} to {high:g}")
         mixture(self.ct_energy_kev)
 
 
-_RANGES: dict[str, tuple[float, float]] = {
+RANGES: dict[str, tuple[float, float]] = {
     "measuring_share": (0.01, 1.0),
     "prepulse_share": (0.0, 1.0),
     "rate_limit_mgy_min": (1e-3, 1e6),

@@ -29,6 +29,12 @@ def test_every_variant_composes_and_builds_what_it_names(group, name):
         preset = device(settings.pop("name"))
         assert preset.name == name
         assert {key: getattr(preset, key) for key in settings} == settings
+    elif group == "dose":
+        from carm_env.xray.dose.config import DoseConfig, dose_settings
+
+        assert settings.pop("name") == name
+        assert set(settings) == set(vars(DoseConfig()))
+        assert dose_settings(settings) == DoseConfig()
     elif group == "xray":
         from carm_env.xray.config import xray_config
 

@@ -159,3 +159,31 @@ def test_only_folders_that_can_be_written(recorded, tmp_path, capsys):
         assert carm("replay", recorded, "--html", "--out", out) == 2
         assert str(out) in capsys.readouterr().err
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_dose_and_dicom_are_written_and_agree_with_the_summary(recorded, tmp_path):
+    import pydicom
+    from PIL import Image
+
+    assert carm("replay", recorded, "--dose", "--dicom", "--out", tmp_path) == 0
+    summary = json.loads((recorded / "summary.json").read_text())
+    dose = json.loads((tmp_path / "dose.json").read_text())
+    total, search = dose["parts"]["total"], dose["parts"]["search"]
+    assert total["kap_gycm2"] == pytest.approx(summary["kap_gycm2"], rel=1e-9)
+    assert search["kap_gycm2"] == pytest.approx(summary["kap_search_gycm2"], rel=1e-9)
+    assert total["peak_skin_mgy"] == pytest.approx(summary["psd_mgy"], rel=1e-9)
+    assert total["effective_usv"] == pytest.approx(summary["effective_usv"], rel=1e-9)
+    assert dose["organs_mgy"]["total"]["brain"] > 0
+    with Image.open(tmp_path / "skin.png") as picture:
+        assert len(picture.convert("RGB").getcolors(1 << 20)) > 100
+    report = pydicom.dcmread(tmp_path / "dose.dcm")
+    assert report.SOPClassUID == "1.2.840.10008.5.1.4.1.1.88.67"
+    frames = [int(pydicom.dcmread(tmp_path / f"plane_{p}.dcm").NumberOfFrames) for p in "ab"]
+    assert sum(frames) == summary["exposures"]
+
+
+def test_an_episode_without_exposures_has_no_dicom_to_write(tmp_path, capsys):
+    run = tmp_path / "run"
+    assert carm("run", *BARE, "task.max_steps=1", f"out={run}", "policy=oracle") == 0
+    assert carm("replay", run, "--dicom", "--out", tmp_path / "out") == 2
+    assert "exposure" in capsys.readouterr().err
