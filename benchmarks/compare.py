@@ -10,7 +10,10 @@ from benchmarks.statistics import bootstrap, paired_difference, wilson
 from carm_env.errors import CarmError
 
 Row = Mapping[str, Any]
-FIGURES: tuple[str, ...] = ("kap_gycm2", "kap_search_gycm2", "ka_r_mgy", "time_s", "exposures", "final_error_mm")
+FIGURES: tuple[str, ...] = (
+    "kap_gycm2", "kap_search_gycm2", "ka_r_mgy", "psd_mgy", "effective_usv", "operator_usv", "time_s", "exposures",
+    "final_error_mm",
+)  # fmt: skip
 
 
 def intervals(rows: Sequence[Row]) -> dict[str, Any]:

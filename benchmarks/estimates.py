@@ -69,6 +69,7 @@ _OUTLINES = {
     "tube_radius_mm": "collisions: tube housing",
     "collimator_mm": "collisions: collimator",
     "pivot_mm": "collisions: axis of plane B's swing",
+    "y_mm": "travel of the table's height",
     "DETECTOR_RADIUS_MM": "collisions: thickness of the detector housing",
     "DETECTOR_COVER_MM": "collisions: detector cover",
     "ARM_RADIUS_MM": "collisions: thickness of the arm",
@@ -124,24 +125,19 @@ def scaled(estimate: Estimate, factor: float) -> Any:
 def env_settings(estimate: Estimate | None, factor: float) -> dict[str, Any]:
     """Arguments of the environment that set it (``None``: nothing is set); outlines are not among them."""
     settings: dict[str, Any] = {"perception": "noisy"}
-    if estimate is None or estimate.group in ("outline", "dose"):
+    if estimate is None or estimate.group == "outline":
         return settings
     value = scaled(estimate, factor)
     if estimate.group == "device":
         return settings | {"device_overrides": {estimate.setting: value}}
     if estimate.group == "perception":
         return settings | {"perception_args": {estimate.setting: value}}
+    if estimate.group == "dose":
+        return settings | {"dose": {estimate.setting: value}}
     name = estimate.name.removeprefix("xray.")
     if name.startswith("rows."):
         return settings | {"xray": {"rows": _rows(_column(name), factor)}}
     return settings | {"xray": {name: value}}
-
-
-def dose_config(estimate: Estimate | None, factor: float) -> DoseConfig:
-    """The dose model with another value of an estimate that is one of its own."""
-    if estimate is None or estimate.group != "dose":
-        return DoseConfig()
-    return DoseConfig(**{estimate.setting: scaled(estimate, factor)})
 
 
 @contextmanager

@@ -11,15 +11,18 @@ import re
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.estimates import FACTORS, Estimate, all_estimates, dose_config, env_settings, outlines, scaled, usual
+from benchmarks.estimates import FACTORS, Estimate, all_estimates, env_settings, outlines, scaled, usual
 from benchmarks.runner import RunSpec, run_episode
 from benchmarks.throughput import describe_machine
+from carm_env.env import CArmEnv
+from carm_env.episode.dose import episode_dose
 
 POLICIES: tuple[str, ...] = ("step_and_shoot", "continuous", "oracle")
 MEASURES: dict[str, str] = {
@@ -27,6 +30,7 @@ MEASURES: dict[str, str] = {
 }  # fmt: skip
 """Fields of a summary, and what the page calls them."""
 SEEDS = range(10)
+TASK = "CArm/PelvisToHead-v0"
 RESULT = Path(__file__).parent / "results" / "sensitivity.json"
 PAGE = Path(__file__).parents[1] / "docs" / "limits.md"
 BEGIN, END = "<!-- table of python -m benchmarks.sensitivity page: begin -->", "<!-- end -->"
@@ -45,47 +49,70 @@ def measure(estimate: Estimate | None, factor: float, seeds: Sequence[int] = SEE
     out: Means = {}
     with outlines(estimate, factor):
         for policy in POLICIES:
-            settings = {**env_settings(estimate, factor), "dose": vars(dose_config(estimate, factor))}
-            spec = RunSpec("CArm/PelvisToHead-v0", policy, settings)
+            spec = RunSpec(TASK, policy, env_settings(estimate, factor))
             env = spec.make_env()
-            rows = [_doses(run_episode(spec, seed, env, frames=False).summary) for seed in seeds]
-            out[policy] = {name: float(np.mean([row[name] for row in rows])) for name in MEASURES}
-            out[policy]["successes"] = float(sum(row["successes"] for row in rows))
+            out[policy] = _means([run_episode(spec, seed, env, frames=False).summary for seed in seeds])
     return out
 
 
-def _doses(summary: dict[str, Any]) -> dict[str, float]:
-    lens = max(summary["lens_left_mgy"] or 0.0, summary["lens_right_mgy"] or 0.0)
-    return {"lens_mgy": lens, "successes": float(summary["success"])} | {
-        name: float(summary[name]) for name in MEASURES if name != "lens_mgy"
-    }
+def measure_doses(changes: Sequence[tuple[Estimate, float]], seeds: Sequence[int] = SEEDS) -> list[Means]:
+    """The same for estimates of the dose model, which changes no episode: each is run once."""
+    out: list[Means] = [{} for _ in changes]
+    for policy in POLICIES:
+        spec = RunSpec(TASK, policy, env_settings(None, 1.0))
+        env = spec.make_env()
+        core = env.unwrapped
+        assert isinstance(core, CArmEnv)
+        rows: list[list[dict[str, Any]]] = [[] for _ in changes]
+        for seed in seeds:
+            record = run_episode(spec, seed, env, frames=False)
+            setup = core.simulator.setups[0]
+            assert setup is not None
+            for row, (estimate, factor) in zip(rows, changes, strict=True):
+                config = replace(core.simulator.config, dose=env_settings(estimate, factor)["dose"])
+                row.append(record.summary | episode_dose(record, setup, config, core.simulator.device).summary())
+        for means, row in zip(out, rows, strict=True):
+            means[policy] = _means(row)
+    return out
+
+
+def _means(summaries: Sequence[dict[str, Any]]) -> dict[str, float]:
+    rows = [
+        {**s, "lens_mgy": max(s["lens_left_mgy"] or 0.0, s["lens_right_mgy"] or 0.0), "successes": s["success"]}
+        for s in summaries
+    ]
+    means = {name: float(np.mean([row[name] for row in rows])) for name in MEASURES}
+    return {**means, "successes": float(sum(row["successes"] for row in rows))}
 
 
 def run(seeds: Sequence[int] = SEEDS, workers: int = 2) -> dict[str, Any]:
     """All estimates, halved and doubled, in processes."""
-    jobs: list[tuple[Estimate | None, float]] = [(None, 1.0)]
-    jobs += [(estimate, factor) for estimate in all_estimates() for factor in FACTORS]
+    changes = [(estimate, factor) for estimate in all_estimates() for factor in FACTORS]
+    doses = [change for change in changes if change[0].group == "dose"]
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        waiting = [pool.submit(measure, estimate, factor, seeds) for estimate, factor in jobs]
-        results = []
-        for (estimate, factor), future in zip(jobs, waiting, strict=True):
-            results.append(future.result())
-            name = estimate.name if estimate else "as it is"
-            print(f"{len(results)} of {len(jobs)}: {name} x {factor:g}", flush=True)
-    rows = []
-    for i, estimate in enumerate(all_estimates()):
-        changed = {f"x{factor:g}": results[1 + len(FACTORS) * i + k] for k, factor in enumerate(FACTORS)}
-        values = {f"x{factor:g}": scaled(estimate, factor) for factor in FACTORS}
-        what = {"name": estimate.name, "used": estimate.used, "usual": usual(estimate), "values": values}
-        rows.append({**what, **changed})
-    return {
-        "command": "python -m benchmarks.sensitivity run",
-        "machine": describe_machine(),
-        "episodes": len(seeds),
-        "policies": POLICIES,
-        "base": results[0],
-        "estimates": rows,
-    }
+        base = pool.submit(measure, None, 1.0, seeds)
+        alone = {change: pool.submit(measure, *change, seeds) for change in changes if change not in doses}
+        together = pool.submit(measure_doses, doses, seeds)
+        found: dict[tuple[Estimate, float], Means] = {}
+        for (estimate, factor), future in alone.items():
+            found[estimate, factor] = future.result()
+            print(f"{len(found)} of {len(changes)}: {estimate.name} x {factor:g}", flush=True)
+        found |= zip(doses, together.result(), strict=True)
+        rows = [_row(estimate, found) for estimate in all_estimates()]
+        return {
+            "command": "python -m benchmarks.sensitivity run",
+            "machine": describe_machine(),
+            "episodes": len(seeds),
+            "policies": POLICIES,
+            "base": base.result(),
+            "estimates": rows,
+        }
+
+
+def _row(estimate: Estimate, found: dict[tuple[Estimate, float], Means]) -> dict[str, Any]:
+    row = {"name": estimate.name, "used": estimate.used, "usual": usual(estimate)}
+    row["values"] = {f"x{factor:g}": scaled(estimate, factor) for factor in FACTORS}
+    return row | {f"x{factor:g}": found[estimate, factor] for factor in FACTORS}
 
 
 def table(result: dict[str, Any]) -> str:

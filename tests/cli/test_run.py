@@ -215,7 +215,7 @@ def until_finished(folder: Path, count: int, process: subprocess.Popen) -> None:
     """Waits until ``count`` episodes lie in the unfinished run."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
-        if len(list((folder / "shards").glob("*.json"))) >= count:
+        if len(list((folder / "shards").glob("[0-9]*.json"))) >= count:
             return
         time.sleep(0.005)
     raise AssertionError("no episode was finished")
@@ -247,7 +247,7 @@ def test_a_killed_run_is_no_run_and_goes_on_where_it_was(six, tmp_path, capsys, 
     process.kill()
     process.communicate()
     assert not out.exists()
-    finished = len(list((partial / "shards").glob("*.json")))
+    finished = len(list((partial / "shards").glob("[0-9]*.json")))
     assert 2 <= finished < 6
     assert carm("replay", out, "--verify") == 2
     assert "unfinished" in capsys.readouterr().err
