@@ -9,6 +9,8 @@ from typing import Any
 
 from carm_env.errors import CarmError
 from carm_env.patient.cohort import ALL, check_split
+from carm_env.xray.config import xray_config
+from carm_env.xray.dose.config import dose_settings
 
 DT_S = 2.0 / 15.0
 """Length of a control step; 7.5 pulses/s is one exposure a step."""
@@ -71,6 +73,8 @@ class SimConfig:
             raise CarmError(f"image_pixels={self.image_pixels} is out of range; want 16 to 1024")
         if not 1 <= self.pool <= 2**31:
             raise CarmError(f"pool={self.pool} is out of range; want at least 1")
+        xray_config(self.xray)
+        dose_settings(self.dose)
         check_split(self.split)
         if self.cohort is None and self.split != ALL:
             raise CarmError(f"split={self.split} needs a cohort; want e.g. cohort=phantom-1000")

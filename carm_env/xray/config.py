@@ -70,7 +70,7 @@ class XrayConfig:
             check_rows(self.curve, self.rows)
         if self.scatter not in SCATTER_MODES:
             raise CarmError(f"scatter {self.scatter!r} is unknown: want one of {', '.join(SCATTER_MODES)}")
-        if len(self.preset_ngy) != len(PRESETS) or not all(0 < k < 1e9 for k in self.preset_ngy):
+        if not _four_kermas(self.preset_ngy):
             raise CarmError(f"preset_ngy is {self.preset_ngy}: want {len(PRESETS)} positive nGy ({', '.join(PRESETS)})")
         if not isinstance(self.zoom, bool):
             raise CarmError(f"zoom is {self.zoom!r}: want true or false")
@@ -79,6 +79,11 @@ class XrayConfig:
             if not (isinstance(value, int | float) and math.isfinite(value) and low <= value <= high):
                 raise CarmError(f"{name} is {value}: want {low:g} to {high:g}")
         mixture(self.ct_energy_kev)
+
+
+def _four_kermas(values: Any) -> bool:
+    numbers = isinstance(values, tuple) and all(isinstance(k, int | float) and 0 < k < 1e9 for k in values)
+    return numbers and len(values) == len(PRESETS)
 
 
 RANGES: dict[str, tuple[float, float]] = {

@@ -145,6 +145,8 @@ def check_rows(name: str, rows: Rows) -> None:
     """Raises CarmError unless ``rows`` can be the curve's: as long as its own, inside the tube, in ascending kV."""
     known = CURVES[name]
     width = len(known.rows[0])
+    if not isinstance(rows, tuple) or not all(isinstance(row, tuple) for row in rows):
+        raise CarmError(f"rows of {name} are {rows!r}: want a list of rows of {width} numbers")
     for row in rows:
         if len(row) != width or not all(isinstance(x, int | float) and 0 <= x < 1e4 for x in row):
             what = "kV, mm Cu, mA, ms" if known.cu_mm is None else "kV, mA, ms"

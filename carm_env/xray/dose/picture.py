@@ -40,7 +40,7 @@ _RAMP = np.array(
     [[62, 28, 112], [112, 34, 129], [165, 48, 126], [214, 73, 98], [244, 116, 66], [253, 175, 62], [252, 238, 140]],
     float,
 )
-"""Colours from no dose to the greatest; lightness rises evenly (CIE L* 19 to 93)."""
+"""Colours from no dose to the greatest; lightness rises evenly (CIE L* 20 to 93)."""
 _TICKS = 5
 
 
