@@ -87,19 +87,18 @@ def measure(frame, values, r0, r1, c0, c1):
 
 
 @kernel
-def survey_field(frame, per_soft, per_bone, mu, nodes, r0, r1, c0, c1, water, layers):
+def survey_field(frame, per_soft, per_bone, mu, nodes, growth, r0, r1, c0, c1, water, layers):
     """Water-equivalent thickness of the rays in a field, and where its scatter starts.
 
     Args:
         frame: line integrals, [2, H, W]; per_soft, per_bone: cm of water a g/cm2; mu: of water, 1/cm.
-        nodes: thicknesses in cm, ascending from 0 with equal steps from the second on, [K].
+        nodes: thicknesses in cm, from 0 in equal steps, [K].
+        growth: relative growth of the last layer a cm beyond the last node.
         water: filled with block means of the thickness, [B, C].
-        layers: filled with block means of the primary exp(-mu thickness) times the nodes' hat functions, [K, B, C]; the
-            last two go on linearly beyond the nodes.
+        layers: filled with block means of the primary exp(-mu thickness) times the nodes' hat functions, [K, B, C].
     """
     rows, columns = water.shape
-    last = len(nodes) - 2
-    first, step = nodes[1], nodes[2] - nodes[1]
+    last, per_step = len(nodes) - 1, np.float32(1.0 / nodes[1])
     layers[:] = 0.0
     for b in range(rows):
         top, bottom = r0 + b * (r1 - r0) // rows, r0 + (b + 1) * (r1 - r0) // rows
@@ -110,11 +109,14 @@ def survey_field(frame, per_soft, per_bone, mu, nodes, r0, r1, c0, c1, water, la
                 for c in range(left, right):
                     t = max(frame[0, r, c] * per_soft + max(frame[1, r, c], ZERO) * per_bone, ZERO)
                     total += t
-                    k = 0 if t < first else min(1 + int((t - first) / step), last)
-                    share = (t - nodes[k]) / (nodes[k + 1] - nodes[k])
-                    beam = _exp(-mu * t)
-                    layers[k, b, d] += beam * (np.float32(1.0) - share)
-                    layers[k + 1, b, d] += beam * share
+                    beam, at = _exp(-mu * t), t * per_step
+                    k = int(at)
+                    if k < last:
+                        share = at - np.float32(k)
+                        layers[k, b, d] += beam * (np.float32(1.0) - share)
+                        layers[k + 1, b, d] += beam * share
+                    else:
+                        layers[last, b, d] += beam * (1.0 + growth * (t - nodes[last]))
             pixels = (bottom - top) * (right - left)
             water[b, d] = total / pixels
             for k in range(len(nodes)):

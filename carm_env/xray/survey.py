@@ -55,7 +55,7 @@ def survey(
 ) -> Survey:
     """Surveys one frame [2, H, W].
 
-    The body's exit plane is taken half its mean thickness behind the isocentre.
+    The body's middle is taken to lie at the isocentre; lengths are those half its mean thickness behind it.
 
     Args:
         measuring_share: side of the measuring field over the field's.
@@ -71,17 +71,17 @@ def survey(
     water, layers = np.empty(blocks), np.empty((len(scatter.THICKNESS_CM), *blocks))
     kernels.survey_field(
         frame, np.float32(scatter.WATER_PER_SOFT), np.float32(scatter.WATER_PER_BONE), np.float32(scatter.MU_WATER),
-        scatter.THICKNESS_CM, *field.bounds, water, layers,
+        scatter.THICKNESS_CM, scatter.GROWTH, *field.bounds, water, layers,
     )  # fmt: skip
     body = water > BODY_CM
     depth_cm = float(water[body].mean()) if body.any() else 0.0
     exit_cm = sod_mm / 10.0 + depth_cm / 2.0
     scale = exit_cm / sid_mm
     block_cm = (field.height_mm * scale / blocks[0], field.width_mm * scale / blocks[1])
-    kernel = scatter.kernels_at(sid_mm / 10.0 - exit_cm)
+    kernel = scatter.kernels_at((sid_mm - sod_mm) / 10.0)
     rows, columns = (_shares(n, measuring_share) for n in blocks)
     primary = math.exp(-scatter.MU_WATER * float(rows @ water @ columns))
-    haze = scatter.haze(layers, block_cm, kernel, depth_cm, mode == "full") / primary
+    haze = scatter.haze(layers, water, block_cm, kernel) / primary
     return Survey(frame, field, sod_mm, sid_mm, pitch_mm, measuring, haze, float(rows @ haze @ columns))
 
 

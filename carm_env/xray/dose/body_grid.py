@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -66,19 +65,12 @@ def find_body(volume: Volume) -> BodyGrid:
     """Finds the body: the largest connected piece of tissue after an opening that severs couch and noise, and all that
     the air around it does not reach through gaps of some 10 mm. A CT without tissue has an empty body."""
     step = np.clip(np.rint(STEP_MM / volume.spacing_mm), 1, volume.hu.shape)
-    hu, affine = _blocks(volume.hu, volume.affine, step)
+    hu, affine = block_means(volume.hu, volume.affine, step.astype(np.intp))
     hu = np.pad(hu, [(0, n % 2) for n in hu.shape], mode="edge")
     tissue = hu > AIR_HU
     around = _grown(_doubled(_reached(~_halved(tissue))), ~tissue, _RIM)
     inside = _grown(_largest(_opened(~around)), ~around, 1)
     return BodyGrid(affine, np.where(inside | around, hu, np.float32(OUTSIDE_HU)), inside)
-
-
-def _blocks(voxels: NDArray[Any], affine: F64, factor: NDArray[Any]) -> tuple[F32, F64]:
-    """``block_means`` along memory: several times faster with the slowest axis last."""
-    order = [2, 1, 0]
-    means, wide = block_means(voxels.transpose(order), affine[:, [*order, 3]], factor.astype(np.intp)[order])
-    return np.ascontiguousarray(means.transpose(order)), wide[:, [*order, 3]]
 
 
 def _halved(mask: Mask) -> Mask:

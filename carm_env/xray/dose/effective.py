@@ -1,8 +1,9 @@
 """Effective dose estimated from kerma-area products: E = sum of KAP times a factor for region and copper filter.
 
-Factors of the regions behind 0.4 mm of copper: ``DoseConfig``. Their dependence on copper is that of the chest (Vano et
-al., Phys Med, 925 cardiac procedures, ICRP 103: 0.16, 0.27, 0.34, 0.40 mSv per Gy cm2 behind 0, 0.1, 0.4, 0.9 mm; S31),
-taken for all regions [E].
+Factors of the regions behind 0.4 mm of copper: ``DoseConfig``. Their dependence on copper is that of the chest, taken
+for all regions [E]: Vano, Sanchez, Fernandez and Ten, Conversion factors to estimate effective doses from kerma area
+product in interventional cardiology, Phys Med (925 procedures, ICRP 103: 0.16, 0.27, 0.34, 0.40 mSv per Gy cm2 behind
+0, 0.1, 0.4, 0.9 mm).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from carm_env.errors import CarmError
 from carm_env.xray import spectra
 from carm_env.xray.dose.quality import BACKSCATTER_STEP_CM, backscatter_factors, hvl_mm_al, medium_ratio, quality
 
-BACKSCATTER = {  # kV, Cu mm (3.1 mm Al inherent); sides of 5, 10, 20 and 35 cm (reference physics, section 2.1)
+BACKSCATTER = {  # kV, Cu mm (3.1 mm Al inherent); sides of 5, 10, 20 and 35 cm; as shipped with pyskindose 25.1.1
     (80.0, 0.1): (1.28, 1.39, 1.48, 1.50),
     (70.0, 0.3): (1.30, 1.43, 1.53, 1.56),
     (80.0, 0.6): (1.30, 1.46, 1.59, 1.64),
