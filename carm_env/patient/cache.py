@@ -21,7 +21,7 @@ _SOURCES: dict[Code, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] =
     "generator": (("anatomy",), ("phantom", "warp", "split"), ("numpy", "scipy", "numba")),
     "readers": (
         ("readers", "segmented", "estimate"),
-        ("load", "blocks", "sidecar", "sidecar_meta", "anatomy/domes", "anatomy/extended"),
+        ("load", "blocks", "sidecar", "sidecar_meta", "anatomy/domes", "anatomy/extended", "anatomy/labels"),
         ("numpy", "scipy", "simpleitk", "pydicom"),
     ),
 }

@@ -123,7 +123,7 @@ def as_patient(scan: Scan, source: str, split: str, sidecar: Sidecar | None = No
     if scan.notes:
         meta["notes"] = [*scan.notes, *given.meta.get("notes", [])]
     who = _merged(given.demographics, scan.demographics)
-    return Patient(content_id(scan.volume), scan.volume, landmarks, targets, who, meta)
+    return Patient(content_id(scan.volume), scan.volume, landmarks, targets, who, meta, scan.labels)
 
 
 def _merged(first: Demographics, second: Demographics) -> Demographics:

@@ -123,8 +123,8 @@ class Patient:
     ({name: "estimated" | "segmentation"}) of landmarks and targets that nobody set by hand; ``notes``.
 
     ``id`` is unique to the content and safe to log (no patient identifiers): renderers and caches key on it.
-    ``labels``, where they are known: organ ids uint8 [X, Y, Z] of the volume's voxels (phantoms:
-    ``carm_env.patient.anatomy.labels.LABELS``).
+    ``labels``, where they are known: organ ids (``carm_env.patient.anatomy.labels.LABELS``) uint8 [X, Y, Z] of the
+    volume's voxels; of a CT with masks 0 where no mask names an organ.
     """
 
     id: str

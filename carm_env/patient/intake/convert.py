@@ -90,7 +90,7 @@ def _read(case: Case, settings: Settings) -> list[tuple[Scan | CarmError, str]]:
         notes = (*upper.notes, *torso.notes, *joined.notes)
         return [(Scan(joined.volume, upper.demographics, notes=notes, meta=meta), case.number)]
     if case.kind != "dicom":
-        return [(read_scan(case.sources[0]), case.number)]
+        return [(read_scan(case.sources[0], labels=False), case.number)]
     from carm_env.patient.readers.dicom_series import find_series
 
     series = find_series(case.sources[0], recursive=False)
@@ -120,7 +120,7 @@ def _written(
         known = {k: v for k, v in vars(who).items() if v is not None}
         sidecar = replace(sidecar, demographics=replace(sidecar.demographics, **known))
     split = split_of(f"person:{person}")
-    scan = replace(scan, volume=volume, notes=(*scan.notes, *notes), labels=None)
+    scan = replace(scan, volume=volume, notes=(*scan.notes, *notes))
     patient = as_patient(scan, f"{name}.nii.gz", split, sidecar, beside)
     write_patient(patient, out, name)
     return {"state": "imported", "name": name, "person": person, **_summary(patient)}

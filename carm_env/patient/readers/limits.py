@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from carm_env.errors import CarmError
 
@@ -77,20 +77,22 @@ def shear_deg(affine: F64) -> float:
     return float(np.degrees(np.arcsin(np.clip(cosines.max(), 0.0, 1.0))))
 
 
-def canonical(shape: Sequence[int], affine: F64) -> tuple[NDArray[np.int16], NDArray[np.int16], F64]:
+def canonical(
+    shape: Sequence[int], affine: F64, dtype: DTypeLike = np.int16
+) -> tuple[NDArray[Any], NDArray[Any], F64]:  # fmt: skip
     """An empty volume whose index axes point closest to +x, +y, +z, and where stored voxels go in it.
 
     Args:
-        shape: stored sizes. affine: [4, 4], stored indices to LPS mm.
+        shape: stored sizes. affine: [4, 4], stored indices to LPS mm. dtype: of the volume.
 
     Returns:
-        The volume int16 [X, Y, Z]; a view of it in stored axis order; the volume's affine.
+        The volume [X, Y, Z]; a view of it in stored axis order; the volume's affine.
     """
     from nibabel.orientations import inv_ornt_aff, io_orientation
 
     orientation = io_orientation(affine)
     axes = orientation[:, 0].astype(int)
-    hu = np.empty([shape[int(np.flatnonzero(axes == k)[0])] for k in range(3)], np.int16)
+    hu = np.empty([shape[int(np.flatnonzero(axes == k)[0])] for k in range(3)], dtype)
     stored = hu.transpose(axes)[tuple(slice(None, None, int(f)) for f in orientation[:, 1])]
     return hu, stored, affine @ inv_ornt_aff(orientation, tuple(shape))
 

@@ -26,12 +26,13 @@ def split_series(spec: str) -> tuple[Path, int | None]:
     return Path(match[1]), int(match[2])
 
 
-def read_scan(spec: str | Path) -> Scan:
+def read_scan(spec: str | Path, labels: bool = True) -> Scan:
     """Reads a CT from whatever holds it.
 
     Args:
         spec: a file (NIfTI, NRRD, MHA), a DICOM folder (``FOLDER#N``: its N-th series), a TotalSegmentator folder
             (``ct.nii.gz`` with ``segmentations/`` or a label map), or a folder that holds one CT file.
+        labels: whether organ labels are wanted where there are masks.
 
     Raises:
         CarmError: it is missing, of no known format, or not a CT whose geometry can be trusted.
@@ -42,7 +43,7 @@ def read_scan(spec: str | Path) -> Scan:
     except (OSError, ValueError) as error:
         raise CarmError(f"{str(path)[:200]!r}: not a usable path ({error}); want {FORMATS}") from error
     if folder:
-        return _from_folder(path, series)
+        return _from_folder(path, series, labels)
     if series is not None:
         raise CarmError(f"{spec}: '#{series}' names a series of a DICOM folder; there is no such folder")
     return _from_file(path)
@@ -69,12 +70,12 @@ def _from_file(path: Path) -> Scan:
     return Scan(read_nifti(path))
 
 
-def _from_folder(path: Path, series: int | None) -> Scan:
+def _from_folder(path: Path, series: int | None, labels: bool) -> Scan:
     from carm_env.patient.segmented.layout import find_layout, read_layout
 
     layout = find_layout(path)
     if layout is not None and series is None:
-        return read_layout(layout)
+        return read_layout(layout, labels)
     try:
         files = sorted(f for f in path.iterdir() if f.is_file() and f.name.lower().endswith(CT_SUFFIXES[:-1]))
     except OSError as error:

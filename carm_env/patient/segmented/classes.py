@@ -18,31 +18,31 @@ _COLUMN = (
 )
 _LIMBS = tuple(f"{bone}_{side}" for bone in ("humerus", "scapula", "clavicula", "femur", "hip")
                for side in ("left", "right"))  # fmt: skip
-_GLUTEI = tuple(f"gluteus_{part}_{side}" for part in ("maximus", "medius", "minimus") for side in ("left", "right"))
-_BACK = tuple(f"{muscle}_{side}" for muscle in ("autochthon", "iliopsoas") for side in ("left", "right"))
-_LOBES = (
+GLUTEI = tuple(f"gluteus_{part}_{side}" for part in ("maximus", "medius", "minimus") for side in ("left", "right"))
+BACK = tuple(f"{muscle}_{side}" for muscle in ("autochthon", "iliopsoas") for side in ("left", "right"))
+LOBES = (
     "lung_upper_lobe_left", "lung_lower_lobe_left", "lung_upper_lobe_right", "lung_middle_lobe_right",
     "lung_lower_lobe_right",
 )  # fmt: skip
 
 TOTAL: tuple[str, ...] = (
     "spleen", "kidney_right", "kidney_left", "gallbladder", "liver", "stomach", "pancreas", "adrenal_gland_right",
-    "adrenal_gland_left", *_LOBES, "esophagus", "trachea", "thyroid_gland", "small_bowel", "duodenum", "colon",
+    "adrenal_gland_left", *LOBES, "esophagus", "trachea", "thyroid_gland", "small_bowel", "duodenum", "colon",
     "urinary_bladder", "prostate", "kidney_cyst_left", "kidney_cyst_right", "sacrum", "vertebrae_S1", *_COLUMN, "heart",
     "aorta", "pulmonary_vein", "brachiocephalic_trunk", "subclavian_artery_right", "subclavian_artery_left",
     "common_carotid_artery_right", "common_carotid_artery_left", "brachiocephalic_vein_left",
     "brachiocephalic_vein_right", "atrial_appendage_left", "superior_vena_cava", "inferior_vena_cava",
     "portal_vein_and_splenic_vein", "iliac_artery_left", "iliac_artery_right", "iliac_vena_left", "iliac_vena_right",
-    *_LIMBS, "spinal_cord", *_GLUTEI, *_BACK, "brain", "skull", *_RIBS, "sternum", "costal_cartilages",
+    *_LIMBS, "spinal_cord", *GLUTEI, *BACK, "brain", "skull", *_RIBS, "sternum", "costal_cartilages",
 )  # fmt: skip
 """The 117 classes of version 2's task 'total'; a class's id in a label map is its place, counted from 1."""
 
 TOTAL_V1: tuple[str, ...] = (
     "spleen", "kidney_right", "kidney_left", "gallbladder", "liver", "stomach", "aorta", "inferior_vena_cava",
-    "portal_vein_and_splenic_vein", "pancreas", "adrenal_gland_right", "adrenal_gland_left", *_LOBES, *_COLUMN,
+    "portal_vein_and_splenic_vein", "pancreas", "adrenal_gland_right", "adrenal_gland_left", *LOBES, *_COLUMN,
     "esophagus", "trachea", "heart_myocardium", "heart_atrium_left", "heart_ventricle_left", "heart_atrium_right",
     "heart_ventricle_right", "pulmonary_artery", "brain", "iliac_artery_left", "iliac_artery_right", "iliac_vena_left",
-    "iliac_vena_right", "small_bowel", "duodenum", "colon", *_RIBS, *_LIMBS, "sacrum", "face", *_GLUTEI, *_BACK,
+    "iliac_vena_right", "small_bowel", "duodenum", "colon", *_RIBS, *_LIMBS, "sacrum", "face", *GLUTEI, *BACK,
     "urinary_bladder",
 )  # fmt: skip
 """The 104 classes of version 1."""

@@ -1,4 +1,4 @@
-"""Masks and label maps from NIfTI files: read in slabs, each structure cropped at once and thinned when it is whole."""
+"""Masks from NIfTI files: read in slabs, each structure cropped at once."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carm_env.errors import CarmError
-from carm_env.patient.readers.nifti import Header, opened, slabs
+from carm_env.patient.readers.nifti import Header, opened
 from carm_env.patient.segmented import label_table
+from carm_env.patient.segmented.label_slabs import grid_of, id_slabs, mask_slabs, turn_of
 from carm_env.patient.segmented.mask import Bools, Grid, Mask, coarser, cropped, tidied
 
 MAX_HELD_VOXELS = 2**31
 """Voxels that the cropped structures of one file may take together."""
-MAX_ID = 65535
 Piece = tuple[tuple[int, int, int], Bools]
 """A part of a structure: stored index of its first voxel, voxels in stored order."""
 
@@ -34,15 +34,14 @@ class Labels:
 def read_mask(path: Path) -> tuple[Grid, Mask | None]:
     """One structure: voxels above 0.5 of a file of any number type and orientation; None where there are none.
 
-    The grid is the file's; the mask is thinned (see ``coarser``).
+    Grid and voxels are the file's own.
 
     Raises:
         CarmError: as for ``read_nifti``, or values that are not finite.
     """
     with opened(path) as (stream, header):
-        read = slabs(stream, header, path)
-        pieces, _ = _pieces(((first, _inside(_values(slab, header, path))) for first, slab in read), {1}, path)
-    grid = _grid(header)
+        pieces, _ = _pieces(mask_slabs(stream, header, path), {1}, path)
+    grid = grid_of(header)
     return grid, _whole(pieces[1], header, grid) if pieces else None
 
 
@@ -59,42 +58,12 @@ def read_labels(path: Path, choose: Callable[[Mapping[int, str]], Mapping[int, s
     with opened(path) as (stream, header):
         extension = stream.read(min(max(header.offset - stream.tell(), 0), label_table.MAX_BYTES))
         wanted = choose(label_table.label_names(extension, path))
-        read = slabs(stream, header, path)
-        pieces, others = _pieces(
-            ((first, _ids(_values(slab, header, path), path)) for first, slab in read), set(wanted), path
-        )
-    grid = _grid(header)
+        pieces, others = _pieces(id_slabs(stream, header, path), set(wanted), path)
+    grid = grid_of(header)
     masks: dict[str, Mask] = {}
     for number in list(pieces):
-        masks[wanted[number]] = _whole(pieces.pop(number), header, grid)
+        masks[wanted[number]] = coarser(_whole(pieces.pop(number), header, grid))
     return Labels(grid, masks, others)
-
-
-def _values(slab: NDArray[Any], header: Header, path: Path) -> NDArray[Any]:
-    """The slab's values, scaled where the header says so, in native byte order."""
-    plain = header.slope == 1.0 and header.intercept == 0.0
-    if slab.dtype.kind in "iu" and plain:
-        return slab.astype(slab.dtype.newbyteorder("="), copy=False)
-    with np.errstate(over="ignore", invalid="ignore"):
-        values = slab.astype(np.float32) if plain else slab.astype(np.float32) * header.slope + header.intercept
-    if bad := int(values.size - np.count_nonzero(np.isfinite(values))):
-        raise CarmError(f"{path}: {bad} voxels are NaN or infinite; want a mask of 0 and 1 or a map of label ids")
-    return values
-
-
-def _inside(values: NDArray[Any]) -> NDArray[np.uint8]:
-    return (values > 0.5).view(np.uint8)
-
-
-def _ids(values: NDArray[Any], path: Path) -> NDArray[Any]:
-    if values.dtype.kind == "f":
-        whole = np.rint(values)
-        if np.abs(values - whole).max(initial=0.0) > 1e-3:
-            raise CarmError(f"{path}: values between whole numbers; want a map of label ids (not interpolated)")
-        values = whole
-    if values.dtype.itemsize > 2 or values.dtype.kind == "f":
-        values = values.clip(0, MAX_ID).astype(np.int32)
-    return values
 
 
 def _pieces(
@@ -121,24 +90,8 @@ def _pieces(
     return found, tuple(sorted(others))
 
 
-def _grid(header: Header) -> Grid:
-    """The file's grid with index axes along +x, +y, +z."""
-    from nibabel.orientations import inv_ornt_aff
-
-    turn = _turn(header)
-    axes = turn[:, 0].astype(int)
-    shape = [header.shape[int(np.flatnonzero(axes == k)[0])] for k in range(3)]
-    return Grid((shape[0], shape[1], shape[2]), header.affine @ inv_ornt_aff(turn, header.shape))
-
-
-def _turn(header: Header) -> NDArray[np.float64]:
-    from nibabel.orientations import io_orientation
-
-    return np.asarray(io_orientation(header.affine), np.float64)
-
-
 def _whole(pieces: list[Piece], header: Header, grid: Grid) -> Mask:
-    """The structure of its parts, turned to the grid's axes, without stray voxels, thinned."""
+    """The structure of its parts, turned to the grid's axes, without stray voxels."""
     from nibabel.orientations import apply_orientation
 
     low = np.min([start for start, _ in pieces], axis=0)
@@ -147,10 +100,10 @@ def _whole(pieces: list[Piece], header: Header, grid: Grid) -> Mask:
     for start, part in pieces:
         at = np.subtract(start, low)
         voxels[tuple(slice(int(a), int(a) + n) for a, n in zip(at, part.shape, strict=True))] |= part
-    turn = _turn(header)
+    turn = turn_of(header)
     first = np.zeros(3, int)
     for axis, (to, flip) in enumerate(turn):
         first[int(to)] = low[axis] if flip > 0 else header.shape[axis] - high[axis]
     whole = cropped(np.asarray(apply_orientation(voxels, turn)), first, grid)
     assert whole is not None
-    return coarser(tidied(whole))
+    return tidied(whole)

@@ -1,9 +1,10 @@
-"""Segmented data sets to scans: the CT, and points that written rules take from its masks."""
+"""Segmented data sets to scans: the CT, points that written rules take from its masks, and organ labels."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,115 +15,138 @@ from carm_env.patient.readers.nifti import read_nifti
 from carm_env.patient.segmented.classes import TOTAL, class_name
 from carm_env.patient.segmented.folder import Layout, find_layout
 from carm_env.patient.segmented.found import Found
+from carm_env.patient.segmented.frames import check_frame, same_grid
 from carm_env.patient.segmented.label_file import read_labels, read_mask
-from carm_env.patient.segmented.mask import Grid, Mask, coarse_grid, resampled
+from carm_env.patient.segmented.label_volume import LabelVolume, map_labels, paint
+from carm_env.patient.segmented.mask import Grid, Mask, coarse_grid, coarser, resampled
+from carm_env.patient.segmented.organs import LABEL_IDS
 from carm_env.patient.segmented.rules import NEEDED, check_masks, derive
 
 __all__ = ["Layout", "find_layout", "read_layout"]
-SAME_GRID_MM = 0.05
-"""How far corners of two grids may be apart to count as one."""
-_NOTED = 8
+_NOTED, _NAME_LENGTH = 8, 24
+_MISSED_A_NOTE = 3
+"""Both keep notes short enough for a landmark file."""
 
 
-def read_layout(layout: Layout) -> Scan:
-    """The CT, and landmarks and targets by the rules of ``rules``.
+class _Read(NamedTuple):
+    """Thinned masks that rules need, by class; organ ids on the CT's voxels [X, Y, Z], if they are wanted."""
 
-    Masks are read one at a time, only those that rules need, and kept cropped and thinned; one on another grid is
-    resampled if its box shows that it shares the CT's frame. ``meta["origin"]`` is "segmentation" for every point,
-    ``meta["uncertainty_mm"]`` its standard deviation; ``notes`` tell what was ignored and which points are missing.
+    masks: dict[str, Mask]
+    labels: LabelVolume | None
+    notes: list[str]
+
+
+def read_layout(layout: Layout, labels: bool = True) -> Scan:
+    """The CT, landmarks and targets by the rules of ``rules``, and labels of the organs that masks name.
+
+    Masks are read one at a time, only those that rules or labels need, and kept cropped and thinned; one on another
+    grid is resampled if its box shows that it shares the CT's frame. ``meta["origin"]`` is "segmentation" for every
+    point, ``meta["uncertainty_mm"]`` its standard deviation; ``notes`` tell what was ignored and which points are
+    missing. LabelVolume are 0 where no mask names an organ; a mask that only they need and that is bad is left out.
+
+    Args:
+        labels: whether they are wanted: a byte for each of the CT's voxels, and more masks to read.
 
     Raises:
         CarmError: a file is bad, no structure is known, a mask belongs to another CT, or sides are swapped.
     """
     volume = read_nifti(layout.ct)
     ct = Grid(volume.hu.shape, volume.affine)
-    masks, notes = _from_map(layout.label_map, ct) if layout.label_map else _from_files(layout, ct)
+    masks, organs, notes = (
+        _from_map(layout.label_map, ct, labels) if layout.label_map else _from_files(layout, ct, labels)
+    )
     if not masks:
         raise CarmError(f"{layout.folder}: the segmentation holds none of the known structures; want classes of "
                         "TotalSegmentator, not empty")  # fmt: skip
     check_masks(masks, layout.folder)
     derived = derive(masks)
     notes.append(f"{len(derived.landmarks)} landmarks and {len(derived.targets)} targets from {len(masks)} masks")
-    if derived.missed:
-        notes.append("no point from masks: " + "; ".join(f"{n} ({why})" for n, why in derived.missed.items()))
+    notes += _missed(derived.missed)
     found = {**derived.landmarks, **derived.targets}
     meta = {
         "origin": dict.fromkeys(found, "segmentation"),
         "uncertainty_mm": {name: point.sd_mm for name, point in found.items()},
     }
     points, targets = _points(derived.landmarks), _points(derived.targets)
-    return Scan(volume, landmarks=points, targets=targets, notes=tuple(notes), meta=meta)
+    known = organs if organs is not None and organs.any() else None
+    return Scan(volume, landmarks=points, targets=targets, notes=tuple(notes), meta=meta, labels=known)
 
 
-def _from_files(layout: Layout, ct: Grid) -> tuple[dict[str, Mask], list[str]]:
-    """Masks that rules need, from a file each."""
+def _from_files(layout: Layout, ct: Grid, with_labels: bool) -> _Read:
+    """From a file for each mask."""
     masks: dict[str, Mask] = {}
-    for name in sorted(NEEDED & set(layout.masks)):
-        grid, mask = read_mask(layout.masks[name])
-        own = None if mask is None else _on_ct(mask, grid, ct, layout.masks[name])
-        if own is not None:
+    labels = np.zeros(ct.shape, np.uint8) if with_labels else None
+    bad = []
+    wanted = NEEDED | (LABEL_IDS.keys() if with_labels else set())
+    for name in sorted(wanted & layout.masks.keys()):
+        try:
+            mask = _read_mask(layout.masks[name], ct)
+        except CarmError:
+            if name in NEEDED:
+                raise
+            bad.append(name)
+            continue
+        if mask is None:
+            continue
+        if labels is not None and name in LABEL_IDS:
+            paint(labels, mask, LABEL_IDS[name], ct)
+        if name in NEEDED and (own := _on_ct(coarser(mask), mask.grid, ct)) is not None:
             masks[name] = own
-    return masks, _ignored("masks", layout.ignored)
+    notes = _ignored("masks of unknown meaning", layout.ignored) + _ignored("masks that cannot be read", bad)
+    return _Read(masks, labels, notes)
 
 
-def _from_map(path: Path, ct: Grid) -> tuple[dict[str, Mask], list[str]]:
-    """Masks that rules need, from a label map: by the names in it, or by the ids of TotalSegmentator 2."""
+def _read_mask(path: Path, ct: Grid) -> Mask | None:
+    grid, mask = read_mask(path)
+    if mask is not None:
+        check_frame(grid, ct, path)
+    return mask
+
+
+def _from_map(path: Path, ct: Grid, with_labels: bool) -> _Read:
+    """From a label map: by the names in it, or by the ids of TotalSegmentator 2."""
+    names: dict[int, str | None] = {}
     unknown: list[str] = []
     assumed = False
 
     def choose(table: Mapping[int, str]) -> dict[int, str]:
         nonlocal assumed
         assumed = not table
-        names = {i: class_name(raw) for i, raw in (table or dict(enumerate(TOTAL, start=1))).items()}
+        names.update({i: class_name(raw) for i, raw in (table or dict(enumerate(TOTAL, start=1))).items()})
         unknown.extend(table[i] for i, name in names.items() if name is None)
-        known.update(i for i, name in names.items() if name is not None)
         return {i: name for i, name in names.items() if name in NEEDED}
 
-    known: set[int] = set()
-    labels = read_labels(path, choose)
-    placed = {name: _on_ct(mask, labels.grid, ct, path) for name, mask in labels.masks.items()}
+    found = read_labels(path, choose)
+    if found.masks:
+        check_frame(found.grid, ct, path)
+    placed = {name: _on_ct(mask, found.grid, ct) for name, mask in found.masks.items()}
     masks = {name: mask for name, mask in placed.items() if mask is not None}
-    notes = _ignored("labels", unknown) + _ignored("label ids", [str(i) for i in labels.others if i not in known])
+    others = [str(i) for i in found.others if names.get(i) is None]
+    notes = _ignored("labels of unknown meaning", unknown) + _ignored("label ids of unknown meaning", others)
     if assumed:
         notes.append("the label map names no labels: ids are taken as those of TotalSegmentator 2's task 'total'")
-    return masks, notes
+    organs = {i: LABEL_IDS[name] for i, name in names.items() if name in LABEL_IDS}
+    return _Read(masks, map_labels(path, organs, ct) if with_labels and masks else None, notes)
 
 
-def _on_ct(mask: Mask, grid: Grid, ct: Grid, path: Path) -> Mask | None:
-    """A mask read from a file of ``grid``, on the CT's thinned grid; None where nothing of it is left.
-
-    Raises:
-        CarmError: the file does not share the CT's frame.
-    """
-    if grid.shape == ct.shape and np.abs(_corners(grid) - _corners(ct)).max() <= SAME_GRID_MM:
-        return mask
-    slack = 2.0 * max(grid.spacing_mm.max(), ct.spacing_mm.max())
-    out = min(_sticks_out(grid, ct), _sticks_out(ct, grid))
-    if out > slack:
-        own, others = ("x".join(map(str, g.shape)) for g in (grid, ct))
-        raise CarmError(f"{path}: {own} voxels that stick {out:.0f} mm out of the CT's {others}; want masks of this CT")
-    return resampled(mask, coarse_grid(ct))
-
-
-def _corners(grid: Grid) -> NDArray[np.float64]:
-    """Outer corners of a grid, LPS mm [8, 3]."""
-    ends = [(-0.5, n - 0.5) for n in grid.shape]
-    return grid.to_mm(np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3))
-
-
-def _sticks_out(inner: Grid, outer: Grid) -> float:
-    """How far (mm) corners of one grid lie outside the other's box."""
-    index = outer.to_index(_corners(inner))
-    beyond = np.maximum(-0.5 - index, index - (np.array(outer.shape) - 0.5))
-    return float((np.maximum(beyond, 0.0) * outer.spacing_mm).max())
+def _on_ct(mask: Mask, grid: Grid, ct: Grid) -> Mask | None:
+    """A thinned mask of a file of ``grid``, on the CT's thinned grid; None where nothing of it is left."""
+    return mask if same_grid(grid, ct) else resampled(mask, coarse_grid(ct))
 
 
 def _ignored(what: str, names: Iterable[str]) -> list[str]:
-    listed = [" ".join(name.split())[:40] for name in names]
+    listed = [" ".join(name.split())[:_NAME_LENGTH] for name in names]
     if not listed:
         return []
     more = f" and {len(listed) - _NOTED} more" if len(listed) > _NOTED else ""
-    return [f"{len(listed)} {what} of unknown meaning ignored: {', '.join(listed[:_NOTED])}{more}"]
+    return [f"{len(listed)} {what} ignored: {', '.join(listed[:_NOTED])}{more}"]
+
+
+def _missed(reasons: Mapping[str, str]) -> list[str]:
+    """Points that masks do not give, with the reasons."""
+    texts = [f"{name} ({why})" for name, why in reasons.items()]
+    parts = [texts[i : i + _MISSED_A_NOTE] for i in range(0, len(texts), _MISSED_A_NOTE)]
+    return ["no point from masks: " + "; ".join(part) for part in parts]
 
 
 def _points(found: Mapping[str, Found]) -> dict[str, NDArray[np.float64]]:

@@ -177,8 +177,6 @@ def tidied(mask: Mask) -> Mask:
 
 def resampled(mask: Mask, grid: Grid) -> Mask | None:
     """The mask on another grid of the same frame, by nearest neighbours; None where nothing of it is left."""
-    from scipy import ndimage
-
     size = np.array(mask.voxels.shape)
     corners = np.stack(np.meshgrid(*zip([-1] * 3, size, strict=True), indexing="ij"), axis=-1).reshape(-1, 3)
     index = grid.to_index(mask.to_mm(corners))
@@ -186,9 +184,21 @@ def resampled(mask: Mask, grid: Grid) -> Mask | None:
     last = np.clip(np.ceil(index.max(axis=0)).astype(int) + 1, 0, grid.shape)
     if (last <= first).any():
         return None
-    change = np.linalg.inv(mask.affine) @ grid.affine
-    offset = change[:3, :3] @ first + change[:3, 3]
-    out = ndimage.affine_transform(
-        mask.voxels.astype(np.uint8), change[:3, :3], offset, tuple(last - first), order=0, mode="constant"
-    )
-    return cropped(out > 0, first, grid)
+    return cropped(nearest(mask.voxels.view(np.uint8), mask.affine, grid, first, last) > 0, first, grid)
+
+
+def nearest(
+    voxels: NDArray[np.uint8], affine: F64, grid: Grid, first: ArrayLike, last: ArrayLike
+) -> NDArray[np.uint8]:  # fmt: skip
+    """Voxels of another grid by nearest neighbours, 0 where there are none.
+
+    Args:
+        voxels: [X, Y, Z]; affine: from their indices to LPS mm, [4, 4].
+        first, last: the wanted part of ``grid``, from a voxel to before another, [3].
+    """
+    from scipy import ndimage
+
+    change = np.linalg.inv(affine) @ grid.affine
+    offset = change[:3, :3] @ np.asarray(first) + change[:3, 3]
+    shape = _index(np.subtract(last, first))
+    return np.asarray(ndimage.affine_transform(voxels, change[:3, :3], offset, shape, order=0, mode="constant"))
