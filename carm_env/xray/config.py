@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from carm_env.errors import CarmError
 from carm_env.xray.curves import CURVES, Rows, check_rows
 from carm_env.xray.exposure import PRESETS
 from carm_env.xray.materials import CT_ENERGY_KEV, mixture
+from carm_env.xray.settings import configured
 
 SCATTER_MODES: tuple[str, ...] = ("off", "fast", "full")
 
@@ -76,7 +77,8 @@ class XrayConfig:
             raise CarmError(f"zoom is {self.zoom!r}: want true or false")
         for name, (low, high) in RANGES.items():
             value = getattr(self, name)
-            if not (isinstance(value, int | float) and math.isfinite(value) and low <= value <= high):
+            number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            if not (number and low <= value <= high):
                 raise CarmError(f"{name} is {value}: want {low:g} to {high:g}")
         mixture(self.ct_energy_kev)
 
@@ -107,12 +109,4 @@ def xray_config(settings: Mapping[str, Any]) -> XrayConfig:
     Raises:
         CarmError: a setting that is unknown or impossible.
     """
-    known = [f.name for f in fields(XrayConfig)]
-    for name in settings:
-        if name not in known:
-            raise CarmError(f"unknown X-ray setting {name!r}: want one of {', '.join(known)}")
-    return XrayConfig(**{name: _tuples(value) for name, value in settings.items()})
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(v) for v in value) if isinstance(value, list | tuple) else value
+    return configured(XrayConfig, settings, "X-ray")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from carm_env.errors import CarmError
+from carm_env.xray.settings import configured
 
 SHARES = ("operator_shield", "edge_share", "head_share")
 _MAY_BE_ZERO = (
@@ -86,8 +87,4 @@ def dose_settings(settings: Mapping[str, Any]) -> DoseConfig:
     Raises:
         CarmError: a setting that is unknown or impossible.
     """
-    known = [f.name for f in fields(DoseConfig)]
-    for name in settings:
-        if name not in known:
-            raise CarmError(f"unknown dose setting {name!r}: want one of {', '.join(known)}")
-    return DoseConfig(**settings)
+    return configured(DoseConfig, settings, "dose")
