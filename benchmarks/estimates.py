@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from unittest.mock import patch
 
@@ -75,8 +75,37 @@ _OUTLINES = {
     "ARM_RADIUS_MM": "collisions: thickness of the arm",
     "ARM_SQUARENESS": "collisions: shape of the arm",
 }
-_NOISY = {f.name: "errors of `noisy` perception" for f in fields(NoisyLocaliser)}
-_DOSE = {f.name: "dose estimates" for f in fields(DoseConfig)}
+_NOISY = {
+    "floor_mm": "`noisy` perception: error with unlimited dose",
+    "quantum_mm": "`noisy` perception: growth of the error at low dose",
+    "inferred_mm": "`noisy` perception: error of a target outside of the field",
+    "inferred_share": "`noisy` perception: its growth with distance",
+    "reach_mm": "`noisy` perception: how far beside the field anatomy is of use",
+    "overconfidence": "`noisy` perception: true over reported error",
+}
+_DOSE = {
+    "operator_distance_m": "operator's dose",
+    "operator_shield": "operator's dose",
+    "operator_slope": "operator's dose: scatter of the patient, rise with kV",
+    "operator_intercept": "operator's dose: scatter of the patient",
+    "k_pelvis": "effective dose of the pelvis",
+    "k_abdomen": "effective dose of the abdomen",
+    "k_thorax": "effective dose of the thorax",
+    "k_neck": "effective dose of the neck",
+    "k_head": "effective dose of the head",
+    "buildup_per_cm_gcm2": "lens and organ dose: scatter inside the field",
+    "buildup_field_cm": "lens and organ dose: scatter of wide fields",
+    "edge_share": "lens and organ dose at the field's edge",
+    "edge_efold_mm": "lens and organ dose beside the field",
+    "edge_efold_mm_per_gcm2": "lens and organ dose beside the field, at depth",
+    "edge_reach_mm": "lens and organ dose far beside the field",
+    "lens_beside_mm": "place of the lenses without labels",
+    "lens_before_sella_mm": "place of the lenses without labels",
+    "lens_below_sella_mm": "place of the lenses without labels",
+    "lens_before_skull_mm": "place of the lenses without labels or sella",
+    "lens_below_skull_mm": "place of the lenses without labels or sella",
+    "head_share": "effective dose: where the neck ends",
+}
 
 
 def all_estimates() -> list[Estimate]:

@@ -155,7 +155,7 @@ def _order(means: Means) -> list[str]:
 
 
 def _value(value: Any) -> str:
-    return ", ".join(f"{v:.3g}" for v in value) if isinstance(value, list | tuple) else f"{value:.3g}"
+    return ", ".join(f"{v:.4g}" for v in value) if isinstance(value, list | tuple) else f"{value:.4g}"
 
 
 def write_page(result: dict[str, Any], page: Path = PAGE) -> None:
