@@ -14,9 +14,10 @@ FLOOR = np.float32(1e-3)
 SAMPLES = 2048
 """About as many pixels inside the field set the window."""
 LOW_PERCENT, HIGH_PERCENT = 1.0, 99.0
-LEAST_WINDOW, WIDEST_WINDOW = 0.5, 3.0
+LEAST_WINDOW, WIDEST_WINDOW = 0.5, 5.0
 """Width of the window in ln of the signal: an even field does not become a picture of its noise, and the open air
-beside a head or neck saturates instead of taking the greys from the body."""
+beside a body saturates instead of taking its greys. A head beside raised arms, which let through e^4 times less, is
+still seen."""
 BINS, LEVELS = 32, 1024
 EQUALISED, STEEPEST = 0.6, 3.0
 """Share of the equalised tone curve, and its greatest slope over that of the straight line: a body beside much open

@@ -51,3 +51,14 @@ def test_a_signal_of_zero_has_a_picture():
 def test_shapes_that_do_not_agree_are_refused():
     with pytest.raises(CarmError, match="do not agree"):
         to_display(np.zeros((1, 8, 8), np.float32), np.zeros((1, 8, 9), bool))
+
+
+def test_a_head_beside_raised_arms_is_seen():
+    """Arms and shoulders let through a hundredth of what a head does; both have greys of their own, apart from air."""
+    body = np.zeros((1, 2, 128, 128), np.float32)
+    body[:, 0, :64], body[:, 0, 64:] = 13.0, 34.0
+    body[:, 0, :, 112:] = 0.0
+    taken = XrayChain("ideal").expose(body, request(), generators())
+    image = to_display(taken.signal, taken.mask)[0]
+    head, arms, air = image[10:50, 20:90].mean(), image[80:120, 20:90].mean(), image[:, 118:].mean()
+    assert arms + 60 < head < air - 10
