@@ -15,7 +15,9 @@ import numpy as np
 
 import carm_env  # noqa: F401  (registers the environments)
 from carm_env.env import CArmEnv
+from carm_env.episode.dose import episode_irradiations, episode_skin
 from carm_env.episode.manifest import cpu_name
+from carm_env.episode.recorder import EpisodeRecorder
 from carm_env.machine.cameras import plane_cameras
 from carm_env.machine.state import DEPLOY, MachineState
 from carm_env.sim.actions import action_size, preset_action
@@ -87,7 +89,7 @@ def _stages(patient: str) -> dict[str, Callable[[], int]]:
     vector = CArmVectorEnv(LANES, patient=patient)
     vector.reset(seed=0)
     _look_at_target(vector.simulator)
-    return _parts(core.simulator) | {
+    return _parts(core.simulator) | _dose(env, exposing) | {
         "env step, both planes exposed": _times(3, lambda: env.step(exposing)),
         "env step, unexposed": _times(30, lambda: env.step(idle)),
         f"vector step of {LANES}, exposed": _times(1, lambda: vector.step(np.tile(exposing, (LANES, 1)))),
@@ -126,6 +128,21 @@ def _parts(sim: Simulator) -> dict[str, Callable[[], int]]:
         "display, pair": _times(3, lambda: to_display(shot.exposure.signal, shot.exposure.mask)),
         "perception oracle, pair": _times(3, lambda: sim.perceive(shot, sim.full_field_mm)),
     }
+
+
+def _dose(env: gymnasium.Env[Any, Any], exposing: np.ndarray) -> dict[str, Callable[[], int]]:
+    """The skin dose map of one step that exposes both planes."""
+    core = env.unwrapped
+    assert isinstance(core, CArmEnv)
+    simulator, recorder = core.simulator, EpisodeRecorder(frames=False)
+    recorder.start(simulator.result)
+    env.step(exposing)
+    recorder.append(simulator.result)
+    setup = simulator.setups[0]
+    assert setup is not None
+    skin = episode_skin(recorder.finish(), setup, simulator.config, simulator.device)
+    shots = episode_irradiations(recorder.finish(), simulator.config, simulator.device)
+    return {"skin dose map, pair": _times(3, lambda: skin.add(shots))}
 
 
 def _times(count: int, call: Callable[[], object]) -> Callable[[], int]:
