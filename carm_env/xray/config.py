@@ -39,8 +39,8 @@ class XrayConfig:
             exceeds quantum noise below about 5 nGy a frame.
         screen_blur_mm: standard deviation of the scintillator's spread of light [E].
         focal_spot_mm: side of the focal spot.
-        table_gcm2: table top with mattress, as soft tissue crossed at right angles [E]: transmits 0.76 at 80 kV, 0.1 mm
-            Cu and 0.78 at 0.9 mm (Artis zeego: 0.73 and 0.81).
+        table_gcm2: table top with mattress, as soft tissue crossed at right angles [E]: transmits 0.72 at 80 kV and
+            0.1 mm Cu, 0.78 behind 0.9 mm (Artis zeego: 0.73 and 0.81).
 
     Raises:
         CarmError: a value that is not possible, by name.

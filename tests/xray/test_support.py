@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carm_env.geometry import cone_beam
+from carm_env.xray.config import XrayConfig
+from carm_env.xray.lookup import KERMA, direct
 from carm_env.xray.support import add_support
 
 LOW, HIGH = np.array([-225.0, 0.0, -3000.0]), np.array([225.0, 20.0, 0.0])
@@ -47,3 +49,9 @@ def test_beyond_the_table_s_head_end_nothing_is_met():
 
 def test_no_table_adds_nothing():
     assert not crossed([0, -150, -800], gcm2=0.0).any()
+
+
+@pytest.mark.parametrize(("cu_mm", "measured"), [(0.1, 0.73), (0.9, 0.81)])
+def test_table_and_mattress_transmit_what_was_measured_of_an_artis_zeego_within_5_percent(cu_mm, measured):
+    table = XrayConfig().table_gcm2
+    assert np.exp(direct(80.0, cu_mm, table, 0.0)[KERMA]) == pytest.approx(measured, rel=0.05)
