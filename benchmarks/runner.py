@@ -103,7 +103,7 @@ def run_episode(
             "messages": simulator.messages(),
         }
     )
-    dose = episode_dose(record, setup, simulator.config, simulator.device)
+    dose = episode_dose(record, setup, simulator.config, simulator.device, organs=False)
     return replace(record, summary=record.summary | dose.summary())
 
 

@@ -70,7 +70,8 @@ def measure_doses(changes: Sequence[tuple[Estimate, float]], seeds: Sequence[int
             assert setup is not None
             for row, (estimate, factor) in zip(rows, changes, strict=True):
                 config = replace(core.simulator.config, dose=env_settings(estimate, factor)["dose"])
-                row.append(record.summary | episode_dose(record, setup, config, core.simulator.device).summary())
+                dose = episode_dose(record, setup, config, core.simulator.device, organs=False)
+                row.append(record.summary | dose.summary())
         for means, row in zip(out, rows, strict=True):
             means[policy] = _means(row)
     return out

@@ -23,12 +23,15 @@ def episode_irradiations(record: EpisodeRecord, config: SimConfig, device: Devic
     return irradiations(record, device, curve(xray.curve, xray.rows).al_mm, config.image_pixels)
 
 
-def episode_dose(record: EpisodeRecord, setup: EpisodeSetup, config: SimConfig, device: DevicePreset) -> DoseReport:
+def episode_dose(
+    record: EpisodeRecord, setup: EpisodeSetup, config: SimConfig, device: DevicePreset, organs: bool = True
+) -> DoseReport:
     """Skin, lens, organ, effective and operator dose of an episode.
 
     Args:
         setup: of the episode, as drawn from its seed.
         config, device: of the simulator that made it.
+        organs: whether organ doses are wanted.
     """
     return dose_report(
         episode_irradiations(record, config, device),
@@ -37,6 +40,7 @@ def episode_dose(record: EpisodeRecord, setup: EpisodeSetup, config: SimConfig, 
         device,
         xray_config(config.xray).table_gcm2,
         dose_settings(config.dose),
+        organs,
     )
 
 

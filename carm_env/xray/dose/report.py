@@ -32,9 +32,9 @@ class DoseReport:
 
     Attributes:
         parts: in total, of search and verification, of planes A and B (``parts.PARTS``).
-        organs_mgy: mean organ doses in total, of search and of verification; None without labels.
+        organs_mgy: mean organ doses in total, of search and of verification; None without labels, or not asked for.
         icrp103: effective dose by tissue weights in total, of search and of verification, a check of
-            ``effective_usv``; None without labels.
+            ``effective_usv``; None with ``organs_mgy``.
     """
 
     parts: dict[Part, PartDose]
@@ -66,6 +66,7 @@ def dose_report(
     device: DevicePreset,
     table_gcm2: float,
     config: DoseConfig | None = None,
+    organs: bool = True,
 ) -> DoseReport:
     """Doses of an episode's irradiations.
 
@@ -74,12 +75,13 @@ def dose_report(
     Args:
         patient_to_table: one motion, LPS to table frame.
         table_gcm2: soft tissue equivalent of table and mattress, crossed at right angles.
+        organs: whether organ doses are wanted, which take most of the time.
 
     Raises:
         CarmError: a source inside the patient, tube voltage or filter outside the spectra, a negative ``table_gcm2``.
     """
     settings = config or DoseConfig()
-    grid, samples = body_grid(patient), organ_samples(patient)
+    grid, samples = body_grid(patient), organ_samples(patient) if organs else None
     skin = SkinMap(skin_surface(patient), grid, patient_to_table, device, table_gcm2)
     skin.add(irradiations)
     lenses = lens_points(patient, settings)
@@ -96,5 +98,5 @@ def dose_report(
     parts = {part: part_dose(found, part) for part in PARTS}
     if samples is None:
         return DoseReport(parts, None, None)
-    organs = {p: organ_doses(samples, share_of(doses.mgy, p)[len(SIDES) :], skin.mean_mgy(p)) for p in PHASES}
-    return DoseReport(parts, organs, {p: weighted_dose(organs[p]) for p in PHASES})
+    means = {p: organ_doses(samples, share_of(doses.mgy, p)[len(SIDES) :], skin.mean_mgy(p)) for p in PHASES}
+    return DoseReport(parts, means, {p: weighted_dose(means[p]) for p in PHASES})

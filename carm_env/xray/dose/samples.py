@@ -13,7 +13,7 @@ from carm_env.patient.model import Patient
 
 F64 = NDArray[np.float64]
 
-POINTS = 64
+POINTS = 192
 """Most points in an organ."""
 SITE_POINTS = 32
 """Most points in a part of the skeleton."""

@@ -14,7 +14,7 @@ from carm_env.xray.dose.organs import WEIGHTS, weighted_dose
 from carm_env.xray.dose.parts import PARTS
 from carm_env.xray.dose.picture import colours, draw_skin
 from carm_env.xray.dose.report import dose_report
-from carm_env.xray.dose.samples import ORGANS, SITES, organ_samples
+from carm_env.xray.dose.samples import ORGANS, POINTS, SITES, organ_samples
 from carm_env.xray.dose.skin import skin_surface
 from carm_env.xray.dose.skin_map import SkinMap
 from tests.xray.dose.bodies import DEVICE, IN_PLACE, TRUNK_MM, irradiations, skin_map, trunk
@@ -82,10 +82,10 @@ def test_samples_are_always_the_same_points_of_their_organ(phantom):
     at = np.rint(phantom.volume.to_index(samples.points_mm)).astype(int)
     for name, members in ORGANS.items():
         found = phantom.labels[tuple(at[samples.of(name)].T)]
-        assert len(set(map(tuple, at[samples.of(name)]))) == len(found) <= 64
+        assert len(set(map(tuple, at[samples.of(name)]))) == len(found) <= POINTS
         assert samples.voxels[samples.names.index(name)] > 0, name
         assert set(found) <= {LABELS[member] for member in members}
-    assert 1000 < len(samples.points_mm) < 2000
+    assert 2000 < len(samples.points_mm) < 5000
 
 
 def test_search_and_verification_add_up_to_the_total(phantom):
@@ -178,3 +178,12 @@ def test_the_picture_shows_dose_on_the_side_it_entered(phantom):
 def test_a_map_without_dose_or_skin_can_be_drawn():
     for patient in (trunk(), replace(trunk(), volume=Volume(np.full((9, 9, 9), -1000, np.int16), np.eye(4)))):
         assert draw_skin(skin_map(patient, irradiations(TRUNK_MM, (0.0, 0.0))[:0])).size[0] > 100
+
+
+def test_leaving_organs_out_changes_nothing_else(phantom):
+    """A run's summary wants no organs: the same skin, lens, effective and operator dose."""
+    whole, quick = (
+        dose_report(_episode(phantom), phantom, IN_PLACE, DEVICE, 1.2, organs=organs) for organs in (True, False)
+    )
+    assert quick.organs_mgy is None and quick.icrp103 is None
+    assert quick.summary() == whole.summary()
