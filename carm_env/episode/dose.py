@@ -20,7 +20,8 @@ from carm_env.xray.dose.skin_map import SkinMap
 def episode_irradiations(record: EpisodeRecord, config: SimConfig, device: DevicePreset) -> Irradiations:
     """The irradiations of an episode that a simulator of ``config`` and ``device`` made."""
     xray = xray_config(config.xray)
-    return irradiations(record, device, curve(xray.curve, xray.rows).al_mm, config.image_pixels)
+    al_mm = curve(xray.curve, xray.rows).al_mm
+    return irradiations(record, device, al_mm, config.used_rate_hz, config.image_pixels)
 
 
 def episode_dose(

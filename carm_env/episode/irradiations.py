@@ -14,12 +14,14 @@ from carm_env.xray.dose.irradiation import Irradiations
 from carm_env.xray.exposure import PRESETS
 
 
-def irradiations(record: EpisodeRecord, device: DevicePreset, al_mm: float, pixels: int) -> Irradiations:
+def irradiations(
+    record: EpisodeRecord, device: DevicePreset, al_mm: float, pulse_rate_hz: float, pixels: int
+) -> Irradiations:
     """The irradiations of an episode in the order of time, plane A before plane B.
 
     Args:
         device: the machine that was driven; al_mm: aluminium that the exposure curve adds to every beam.
-        pixels: side of the images.
+        pulse_rate_hz: of exposing without a pause; pixels: side of the images.
     """
     steps, planes = record.steps, record.planes
     exposed = np.stack([steps[f"exposed_{p}"] for p in PLANES[:planes]], axis=1)
@@ -48,6 +50,7 @@ def irradiations(record: EpisodeRecord, device: DevicePreset, al_mm: float, pixe
         mas=column("mas"),
         ms=column("pulse_ms"),
         pulses=column("pulses").astype(np.int64),
+        pulse_rate_hz=np.full(len(row), pulse_rate_hz),
         ka_r_mgy=column("ka_r_mgy"),
         kap_gycm2=column("kap_gycm2"),
         preset=np.array([PRESETS.index(name) for name in steps["preset"][row]], np.int64),

@@ -99,6 +99,11 @@ class SimConfig:
         return max(1, floor(self.pulse_rate_hz * DT_S + 1e-9))
 
     @property
+    def used_rate_hz(self) -> float:
+        """Pulses a second that whole steps leave of ``pulse_rate_hz``."""
+        return self.pulses_per_exposure / (self.steps_per_exposure * DT_S)
+
+    @property
     def steps_per_exposure(self) -> int:
         """Least number of steps between two exposures of a plane."""
         return max(1, ceil(1.0 / (self.pulse_rate_hz * DT_S) - 1e-9))

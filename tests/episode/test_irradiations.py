@@ -22,7 +22,7 @@ def episodes():
 @pytest.fixture(scope="module", params=["step_and_shoot", "oracle", "random"])
 def episode(request, episodes):
     record = episodes[request.param]
-    return record, irradiations(record, device("artis_biplane"), 0.0, 128)
+    return record, irradiations(record, device("artis_biplane"), 0.0, 7.5, 128)
 
 
 def test_dose_of_the_irradiations_is_the_episode_s(episode):
@@ -39,7 +39,7 @@ def test_what_is_no_verification_is_the_search_dose(episode):
 
 
 def test_the_oracle_s_exposures_are_all_verification(episodes):
-    shots = irradiations(episodes["oracle"], device("artis_biplane"), 0.0, 128)
+    shots = irradiations(episodes["oracle"], device("artis_biplane"), 0.0, 7.5, 128)
     assert shots.verification.all()
     assert sorted(shots.plane) == [0, 1]
 

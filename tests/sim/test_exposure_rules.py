@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carm_env.errors import CarmError
+from carm_env.sim.config import SimConfig
 from carm_env.xray.exposure import Technique
 from tests.sim.drive import action, at_target, drive, simulator, wander
 
@@ -136,3 +137,8 @@ def test_the_table_in_the_beam_costs_dose_that_the_detector_sees():
         dose.append((r.ka_r_mgy[0, 0], r.k_detector_ngy[0, 0]))
     assert dose[1][1] == pytest.approx(dose[0][1], rel=1e-3)
     assert 1.15 < dose[1][0] / dose[0][0] < 1.35
+
+
+@pytest.mark.parametrize(("asked", "used"), [(30, 30), (20, 15), (10, 7.5), (7.5, 7.5), (6, 3.75), (1, 0.9375)])
+def test_the_rate_in_use_is_the_next_lower_one_of_whole_steps(asked, used):
+    assert SimConfig(pulse_rate_hz=asked).used_rate_hz == pytest.approx(used)

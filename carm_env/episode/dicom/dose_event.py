@@ -82,7 +82,7 @@ def _pulses(shot: Irradiations) -> list[ContentItem]:
     pulses, ms, mas = int(shot.pulses[0]), float(shot.ms[0]), float(shot.mas[0])
     return [
         code(DCM.FluoroMode, DCM.Pulsed),
-        number(DCM.PulseRate, pulses / DT_S, units.PULSES_PER_S),
+        number(DCM.PulseRate, float(shot.pulse_rate_hz[0]), units.PULSES_PER_S),
         number(DCM.NumberOfPulses, pulses, units.NO_UNITS),
         number(DCM.PulseWidth, ms, units.MS),
         number(DCM.IrradiationDuration, irradiation_s(shot), units.S),

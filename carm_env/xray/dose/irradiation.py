@@ -24,7 +24,7 @@ class Irradiations:
         sod_mm, sid_mm: source to isocentre and to detector, [K].
         field_mm: sides of the collimated field at the detector along image rows' and columns' axis (v, u), [K, 2].
         kv, cu_mm, al_mm: tube voltage and added filters, [K]; mas, ms: tube load and length of a pulse, [K].
-        pulses: imaging pulses, [K].
+        pulses: imaging pulses, [K]; pulse_rate_hz: pulses a second while exposing goes on, [K].
         ka_r_mgy, kap_gycm2: air kerma at the reference point and kerma-area product, all pulses and prepulses, [K].
         preset: index into ``exposure.PRESETS``, [K].
         verification: whether the exposure counts as the task's verification; all others are search, [K].
@@ -44,6 +44,7 @@ class Irradiations:
     mas: F64
     ms: F64
     pulses: I64
+    pulse_rate_hz: F64
     ka_r_mgy: F64
     kap_gycm2: F64
     preset: I64

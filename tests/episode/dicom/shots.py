@@ -72,6 +72,7 @@ def shots(
         mas=np.full(count, 0.52),
         ms=np.full(count, 6.5),
         pulses=np.ones(count, np.int64),
+        pulse_rate_hz=np.full(count, 7.5),
         ka_r_mgy=ka_r,
         kap_gycm2=ka_r * 1e-3 * area_cm2,
         preset=np.full(count, 2),

@@ -94,6 +94,7 @@ def irradiations(isocentre_mm, angles_deg, field_mm=210.0, pixels: int = 128, **
         mas=each("mas", 0.5),
         ms=each("ms", 5.0),
         pulses=each("pulses", 1, np.int64),
+        pulse_rate_hz=each("pulse_rate_hz", 7.5),
         ka_r_mgy=ka_r,
         kap_gycm2=ka_r / 1000.0 * area_cm2,
         preset=each("preset", 2, np.int64),
