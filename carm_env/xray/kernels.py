@@ -230,6 +230,21 @@ def read_out(sigma, electronic, r0, r1, c0, c1, out):
             out[r, c] = max(out[r, c] + sigma * electronic[r, c], ZERO)
 
 
+@inline
+def box_share(start, end, low, high):
+    """Share of the way from ``start`` to ``end`` that lies in a box of corners ``low`` and ``high``, all [3]."""
+    enter, leave = 0.0, 1.0
+    for axis in range(3):
+        step = end[axis] - start[axis]
+        if step == 0.0:
+            if start[axis] < low[axis] or start[axis] > high[axis]:
+                leave = 0.0
+            continue
+        one, two = (low[axis] - start[axis]) / step, (high[axis] - start[axis]) / step
+        enter, leave = max(enter, min(one, two)), min(leave, max(one, two))
+    return max(leave - enter, 0.0)
+
+
 @kernel
 def add_slab(sources, corners, columns, rows, low, high, per_mm, line_integrals):
     """Adds ``per_mm`` of soft tissue for each mm of a box (corners ``low``, ``high``) between source and pixel.
@@ -237,19 +252,13 @@ def add_slab(sources, corners, columns, rows, low, high, per_mm, line_integrals)
     Cameras, float64 [M, 3]: focal spot, centre of pixel (0, 0), step to the next column and to the next row.
     """
     m, _, height, width = line_integrals.shape
+    pixel = np.empty(3)
     for k in range(m):
         for r in range(height):
             for c in range(width):
-                begin, end, square = 0.0, 1.0, 0.0
+                square = 0.0
                 for axis in range(3):
-                    start = sources[k, axis]
-                    step = corners[k, axis] + c * columns[k, axis] + r * rows[k, axis] - start
-                    square += step * step
-                    if abs(step) < 1e-9:
-                        if start < low[axis] or start > high[axis]:
-                            end = -1.0
-                        continue
-                    one, two = (low[axis] - start) / step, (high[axis] - start) / step
-                    begin, end = max(begin, min(one, two)), min(end, max(one, two))
-                if end > begin:
-                    line_integrals[k, 0, r, c] += np.float32((end - begin) * math.sqrt(square) * per_mm)
+                    pixel[axis] = corners[k, axis] + c * columns[k, axis] + r * rows[k, axis]
+                    square += (pixel[axis] - sources[k, axis]) ** 2
+                share = box_share(sources[k], pixel, low, high)
+                line_integrals[k, 0, r, c] += np.float32(share * math.sqrt(square) * per_mm)

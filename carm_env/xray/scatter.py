@@ -1,10 +1,10 @@
 """Scatter at the detector: two Gaussians whose weight and width depend on thickness and air gap.
 
-The kernels are fitted to a Monte Carlo of water slabs (``python -m benchmarks.scatter_monte_carlo``: 77 kV, 0.6 mm Cu,
-without grid, scored as energy in caesium iodide; 74 to 85 kV differ by 3 %), which agrees with an earlier one within
-3 %; no independent measurement exists. A ray's scatter starts from its own primary, with the kernel of its own
-thickness and of the gap that this leaves, on a coarse grid over the field; outside of the field nothing scatters. What
-is met behind a thicker part of the body than it came from is weakened by that.
+The kernels are fitted to a Monte Carlo of water slabs at one beam quality (``benchmarks.scatter_monte_carlo``: 77 kV,
+0.6 mm Cu, without grid, scored as energy in caesium iodide), which agrees with an earlier one of 74 to 85 kV within
+6 %; no independent measurement exists. A ray's scatter starts from its own primary, with the kernel of its own thickness
+and of the gap that this leaves, on a coarse grid over the field; outside of the field nothing scatters. What is met
+behind a thicker part of the body than it came from is weakened by that.
 """
 
 from __future__ import annotations
@@ -52,17 +52,16 @@ of 24 cm has 1.9 times its scatter."""
 
 
 def kernels_at(gap_cm: float) -> F64:
-    """Kernels at each of ``THICKNESS_CM``, [8, 4]; no body scatters nothing.
+    """Kernels at each of ``THICKNESS_CM`` but the first, [7, 4]: no body scatters nothing.
 
     Args:
         gap_cm: from the body's middle to the detector. A body of thickness t leaves half of it less.
     """
-    found = np.zeros((len(THICKNESS_CM), 4))
+    found = np.empty((len(THICKNESS_CM) - 1, 4))
     for k, thickness in enumerate(THICKNESS_CM[1:]):
         g = float(np.interp(gap_cm - 0.5 * thickness, GAP_CM, np.arange(len(GAP_CM))))
         low = min(int(g), len(GAP_CM) - 2)
-        found[k + 1] = KERNELS[low, k] + (g - low) * (KERNELS[low + 1, k] - KERNELS[low, k])
-    found[0, [SIGMA_1_CM, SIGMA_2_CM]] = found[1, [SIGMA_1_CM, SIGMA_2_CM]]
+        found[k] = KERNELS[low, k] + (g - low) * (KERNELS[low + 1, k] - KERNELS[low, k])
     return found
 
 
@@ -99,7 +98,7 @@ def haze(layers: F64, thickness_cm: F64, block_cm: tuple[float, float], kernel: 
         kernel: of ``kernels_at``.
     """
     out = np.zeros(thickness_cm.shape)
-    for layer, row, started_cm in zip(layers[1:], kernel[1:], [*THICKNESS_CM[1:-1], np.inf], strict=True):
+    for layer, row, started_cm in zip(layers[1:], kernel, [*THICKNESS_CM[1:-1], np.inf], strict=True):
         if layer.any():
             met = row[WEIGHT_1] * spread(layer, block_cm, row[SIGMA_1_CM])
             met += row[WEIGHT_2] * spread(layer, block_cm, row[SIGMA_2_CM])

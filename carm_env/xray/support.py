@@ -27,5 +27,10 @@ def add_support(line_integrals: F32, cameras: Cameras, low_mm: F64, high_mm: F64
     rows, columns = line_integrals.shape[2:]
     right, down = cameras.u * cameras.pitch_mm[:, None], cameras.v * cameras.pitch_mm[:, None]
     corner = cameras.centre_mm - (columns - 1) / 2 * right - (rows - 1) / 2 * down
-    per_mm = gcm2 / float(high_mm[1] - low_mm[1])
-    kernels.add_slab(cameras.source_mm, corner, right, down, low_mm, high_mm, per_mm, line_integrals)
+    dense = per_mm(low_mm, high_mm, gcm2)
+    kernels.add_slab(cameras.source_mm, corner, right, down, low_mm, high_mm, dense, line_integrals)
+
+
+def per_mm(low_mm: F64, high_mm: F64, gcm2: float) -> float:
+    """g/cm2 for each mm of a slab that holds ``gcm2`` along its thickness (y)."""
+    return float(gcm2 / (high_mm[1] - low_mm[1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +17,7 @@ from carm_env.xray.lookup import BeamTable
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
-BLOCKS = {"off": 16, "fast": 16, "full": 32}
+BLOCKS = {"fast": 16, "full": 32}
 """Scatter is computed on at most this many blocks along each side of the field."""
 BODY_CM = 2.0
 """Blocks of less water than this count as beside the body when the mean thickness is taken."""
@@ -42,12 +43,15 @@ class Survey:
     measuring: tuple[int, int, int, int]
     haze_over_primary: F64
     spr: float
+    _means: dict[BeamTable, tuple[float, float, float, float]] = dataclasses.field(default_factory=dict, repr=False)
 
     def means(self, table: BeamTable) -> tuple[float, float, float, float]:
         """Means over the measuring field of a table's four channels (the first two are logarithms)."""
         from carm_env.xray import kernels
 
-        return kernels.measure(self.frame, table.values, *self.measuring)
+        if table not in self._means:
+            self._means[table] = kernels.measure(self.frame, table.values, *self.measuring)
+        return self._means[table]
 
 
 def survey(
@@ -64,10 +68,9 @@ def survey(
     from carm_env.xray import kernels
 
     measuring = field.central(measuring_share)
-    most = BLOCKS[mode]
-    blocks = min(most, field.r1 - field.r0), min(most, field.c1 - field.c0)
     if mode == "off":
-        return Survey(frame, field, sod_mm, sid_mm, pitch_mm, measuring, np.zeros(blocks), 0.0)
+        return Survey(frame, field, sod_mm, sid_mm, pitch_mm, measuring, np.zeros((1, 1)), 0.0)
+    blocks = min(BLOCKS[mode], field.r1 - field.r0), min(BLOCKS[mode], field.c1 - field.c0)
     water, layers = np.empty(blocks), np.empty((len(scatter.THICKNESS_CM), *blocks))
     kernels.survey_field(
         frame, np.float32(scatter.WATER_PER_SOFT), np.float32(scatter.WATER_PER_BONE), np.float32(scatter.MU_WATER),

@@ -17,6 +17,7 @@ from carm_env.xray.dose.config import DoseConfig
 from carm_env.xray.dose.irradiation import Irradiations
 from carm_env.xray.dose.quality import quality
 from carm_env.xray.materials import mixture
+from carm_env.xray.support import per_mm
 
 F64 = NDArray[np.float64]
 
@@ -103,7 +104,7 @@ def scene_of(grid: BodyGrid, patient_to_table: Rigid, device: DevicePreset, tabl
     to_index[:, 3] = grid.to_index(to_patient.translation_mm[0])
     m = mixture()
     mix = np.array([m.soft_slope, m.soft_per_bone, m.mix_slope, m.hu_soft, m.bone_slope])
-    return Scene(low, high, float(table_gcm2 / (high - low).min()), to_index, grid.hu, mix)
+    return Scene(low, high, per_mm(low, high, table_gcm2), to_index, grid.hu, mix)
 
 
 def beams_of(irradiations: Irradiations) -> Iterator[Beam]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from carm_env.xray.dose.beams import Beam, Edge, Scene
 from carm_env.xray.dose.quality import BACKSCATTER_STEP_CM
-from carm_env.xray.kernels import _bilinear, _cell, _exp, inline, kernel
+from carm_env.xray.kernels import _bilinear, _cell, _exp, box_share, inline, kernel
 from carm_env.xray.lookup import KERMA
 
 BODY_STEP_MM, SKIN_STEP_MM = 3.0, 4.0
@@ -37,16 +37,7 @@ def _view(beam, point):
 @inline
 def _through_table(scene, start, end, length_mm):
     """g/cm2 of the table on the way from ``start`` to ``end``."""
-    t0, t1 = 0.0, 1.0
-    for i in range(3):
-        step = end[i] - start[i]
-        if step == 0.0:
-            if start[i] < scene.low[i] or start[i] > scene.high[i]:
-                t1 = 0.0
-            continue
-        one, two = (scene.low[i] - start[i]) / step, (scene.high[i] - start[i]) / step
-        t0, t1 = max(t0, min(one, two)), min(t1, max(one, two))
-    return max(t1 - t0, 0.0) * length_mm * scene.gcm2_per_mm
+    return box_share(start, end, scene.low, scene.high) * length_mm * scene.gcm2_per_mm
 
 
 @inline
