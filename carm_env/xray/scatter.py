@@ -1,9 +1,9 @@
 """Scatter at the detector: two Gaussians whose weight and width depend on thickness and air gap.
 
 The kernels are fitted to a Monte Carlo of water slabs at one beam quality (``benchmarks.scatter_monte_carlo``: 77 kV,
-0.6 mm Cu, without grid, scored as energy in caesium iodide), which agrees with an earlier one of 74 to 85 kV within
-6 %; no independent measurement exists. A ray's scatter starts from its own primary, with the kernel of its own
-thickness and of the gap that this leaves, on a coarse grid over the field; outside of the field nothing scatters. What is met
+0.6 mm Cu, without grid, scored as energy in caesium iodide), which agrees with an earlier one of 74 to 85 kV within 6
+%; no independent measurement exists. A ray's scatter starts from its own primary, with the kernel of its own thickness
+and of the gap that this leaves, on a coarse grid over the field; outside of the field nothing scatters. What is met
 behind a thicker part of the body than it came from is weakened by that.
 """
 
