@@ -18,7 +18,6 @@ OPTIONAL = {
     "torch": "networks and learning: pip install 'carm[rl]'",
     "stable-baselines3": "learning: pip install 'carm[rl]'",
     "nanodrr": "differentiable renderer: pip install 'carm[gpu]'",
-    "deepdrr": "DeepDRR renderer, needs CUDA: pip install 'carm[deepdrr]'",
     "pyvista": "3-D scenes: pip install 'carm[web]'",
     "ray": "clusters: pip install 'carm[ray]'",
 }
@@ -35,6 +34,7 @@ def main(argv: list[str]) -> int:
     extras = [_package(name, why) for name, why in OPTIONAL.items()]
     extras += [
         _check("CUDA", _cuda),
+        _deepdrr(),
         _check("browser", _browser),
         _check("patient cache", _patient_cache),
         _check("test CTs", _test_data),
@@ -89,6 +89,13 @@ def _cuda() -> str:
     if not torch.cuda.is_available():
         raise RuntimeError("torch sees no CUDA device; the CPU renderer is used")
     return str(torch.cuda.get_device_name(0))
+
+
+def _deepdrr() -> tuple[bool, str, str]:
+    from carm_env.render.deepdrr_pieces import VERSION, missing_piece
+
+    piece = missing_piece()
+    return piece is None, "DeepDRR", piece or f"{VERSION} has what it needs"
 
 
 def _browser() -> str:
