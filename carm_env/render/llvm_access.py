@@ -2,7 +2,8 @@
 
 Numba indexes with 64 bits, tests every index for a negative value and must assume that a store to one array changes
 another; each of the three keeps LLVM from vectorising gathers. These intrinsics give it 32-bit indices and alias scopes
-(https://llvm.org/docs/LangRef.html#noalias-and-alias-scope-metadata). Indices are the caller's responsibility.
+(https://llvm.org/docs/LangRef.html#noalias-and-alias-scope-metadata). Indices are the caller's responsibility. Numba
+has no prefetch either.
 """
 
 from __future__ import annotations
@@ -96,5 +97,22 @@ def swap(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
             instruction.set_metadata("alias.scope", written)
             instruction.set_metadata("noalias", read)
         return old
+
+    return signature, codegen
+
+
+@intrinsic
+def prefetch(typing_context: Any, array: Any, index: Any) -> Any:
+    """Begins to load the cache line of ``array[index]`` of a contiguous array; a wrong index does no harm."""
+    signature = types.void(array, types.intp)
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> None:
+        pointer = _pointer(context, builder, sig.args[0], args[0], args[1])
+        address = builder.bitcast(pointer, ir.IntType(8).as_pointer())
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [address.type, number, number, number])
+        function = builder.module.declare_intrinsic("llvm.prefetch", (address.type,), kind)
+        to_read, keep, data = number(0), number(3), number(1)
+        builder.call(function, [address, to_read, keep, data])
 
     return signature, codegen
