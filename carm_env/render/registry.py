@@ -15,14 +15,24 @@ def _numba(ct_energy_kev: float) -> Renderer:
     return NumbaRenderer(ct_energy_kev=ct_energy_kev)
 
 
-RENDERERS: dict[str, Callable[[float], Renderer]] = {"numba": _numba}
+def _deepdrr(ct_energy_kev: float) -> Renderer:
+    from carm_env.render.deepdrr_renderer import DeepDrrRenderer
+
+    return DeepDrrRenderer(ct_energy_kev=ct_energy_kev)
+
+
+RENDERERS: dict[str, Callable[[float], Renderer]] = {
+    "numba": _numba,
+    "deepdrr": _deepdrr,
+}
 
 
 def make_renderer(name: str, ct_energy_kev: float = CT_ENERGY_KEV) -> Renderer:
     """A new renderer for CTs of an effective energy; its compiler or device is imported only now.
 
     Raises:
-        CarmError: ``name`` is not in ``RENDERERS``, or an energy that no CT has.
+        CarmError: ``name`` is not in ``RENDERERS``, cannot run here (the message names what is missing), or an energy
+            that no CT has.
     """
     if name not in RENDERERS:
         raise CarmError(f"renderer {name!r} is unknown; one of {', '.join(sorted(RENDERERS))} is needed")

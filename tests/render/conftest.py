@@ -1,12 +1,17 @@
 """Small volumes and one renderer for the room."""
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
 from carm_env.patient.model import Patient, Volume
+from carm_env.render import deepdrr_renderer
 from carm_env.render.protocol import Renderer
 from carm_env.render.registry import make_renderer
+from tests.render.deepdrr_stand_in import stand_in
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +51,16 @@ def oblique(body: Patient) -> Patient:
     affine[:3, :3] = turn @ tilt @ np.diag([-1.7, 2.1, 2.9])
     affine[:3, 3] = -affine[:3, :3] @ ((np.array(body.volume.hu.shape) - 1) / 2)
     return Patient("test-oblique", Volume(body.volume.hu, affine))
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """What was asked of the package that stands in DeepDRR's place."""
+    package, log = stand_in()
+    log.contexts = []
+    egl = SimpleNamespace(eglDestroyContext=lambda display, context: log.contexts.append(context))
+    monkeypatch.setattr(deepdrr_renderer, "missing_piece", lambda: None)
+    monkeypatch.setattr(deepdrr_renderer, "import_deepdrr", lambda: package)
+    monkeypatch.setitem(sys.modules, "OpenGL", SimpleNamespace(EGL=egl))
+    monkeypatch.setitem(sys.modules, "OpenGL.EGL", egl)
+    return log

@@ -11,7 +11,12 @@ from carm_env.render.registry import RENDERERS, make_renderer
 
 @pytest.mark.parametrize("name", sorted(RENDERERS))
 def test_renderers_carry_their_name(name: str) -> None:
-    assert make_renderer(name).name == name
+    try:
+        renderer = make_renderer(name)
+    except CarmError as missing:
+        assert name != "numba"
+        pytest.skip(str(missing))
+    assert renderer.name == name
 
 
 def test_unknown_names_are_answered_with_the_known_ones() -> None:
