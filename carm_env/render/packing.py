@@ -73,6 +73,26 @@ def body_box(hu: NDArray[np.int16]) -> tuple[int, int, int, int]:
     return int(low[0]), int(high[0]), int(low[1]), int(high[1])
 
 
+def check_volume(volume: Volume, name: str) -> None:
+    """Raises CarmError for a CT that no renderer can take."""
+    hu, affine = np.asarray(volume.hu), np.asarray(volume.affine, float)
+    if hu.ndim != 3 or 0 in hu.shape or hu.dtype != np.int16:
+        raise CarmError(f"{name}: the CT is {hu.dtype} {list(hu.shape)}; a non-empty int16 [X, Y, Z] is needed")
+    if hu.size > MAX_VOXELS // 2:
+        raise CarmError(f"{name}: the CT has {hu.size} voxels; at most {MAX_VOXELS // 2} can be rendered, resample it")
+    if affine.shape != (4, 4) or not np.isfinite(affine).all() or np.linalg.cond(affine[:3, :3]) > 1e8:
+        raise CarmError(f"{name}: the CT's affine {affine.tolist()} cannot be inverted; a regular [4, 4] is needed")
+
+
+def crop_to_body(volume: Volume, name: str = "volume") -> Volume:
+    """The part of a CT within ``body_box``; raises CarmError as ``pack_volume`` does."""
+    check_volume(volume, name)
+    x0, x1, y0, y1 = body_box(volume.hu)
+    affine = np.array(volume.affine, float)
+    affine[:3, 3] = volume.to_mm([x0, y0, 0])
+    return Volume(volume.hu[x0:x1, y0:y1], affine)
+
+
 def pack_volume(volume: Volume, name: str = "volume", key: str | None = None) -> PackedVolume:
     """Packs a CT.
 
@@ -82,13 +102,8 @@ def pack_volume(volume: Volume, name: str = "volume", key: str | None = None) ->
     Raises:
         CarmError: ``hu`` is not a filled 3-D array, too large, or the affine cannot be inverted.
     """
+    check_volume(volume, name)
     hu, affine = np.asarray(volume.hu), np.asarray(volume.affine, float)
-    if hu.ndim != 3 or 0 in hu.shape or hu.dtype != np.int16:
-        raise CarmError(f"{name}: the CT is {hu.dtype} {list(hu.shape)}; a non-empty int16 [X, Y, Z] is needed")
-    if hu.size > MAX_VOXELS // 2:
-        raise CarmError(f"{name}: the CT has {hu.size} voxels; at most {MAX_VOXELS // 2} can be rendered, resample it")
-    if affine.shape != (4, 4) or not np.isfinite(affine).all() or np.linalg.cond(affine[:3, :3]) > 1e8:
-        raise CarmError(f"{name}: the CT's affine {affine.tolist()} cannot be inverted; a regular [4, 4] is needed")
     x0, x1, y0, y1 = body_box(hu)
     shift = np.eye(4)
     shift[:2, 3] = x0 - kernels.LOW_PAD, y0 - kernels.LOW_PAD

@@ -21,8 +21,19 @@ def _deepdrr(ct_energy_kev: float) -> Renderer:
     return DeepDrrRenderer(ct_energy_kev=ct_energy_kev)
 
 
+def _nanodrr(ct_energy_kev: float) -> Renderer:
+    try:
+        from carm_env.render.nanodrr_renderer import NanodrrRenderer
+    except ImportError as error:
+        raise CarmError(
+            f"renderer 'nanodrr' lacks {error.name or error}; torch and nanodrr are needed: pip install 'carm[gpu]'"
+        ) from None
+    return NanodrrRenderer(ct_energy_kev=ct_energy_kev)
+
+
 RENDERERS: dict[str, Callable[[float], Renderer]] = {
     "numba": _numba,
+    "nanodrr": _nanodrr,
     "deepdrr": _deepdrr,
 }
 

@@ -1,0 +1,176 @@
+"""Line integrals by nanodrr: batches on CUDA, gradients with respect to the pose everywhere.
+
+nanodrr integrates one number a voxel along each ray, apart by the label of the nearest voxel. The number is the
+attenuation at the CT's energy, so the sum of both materials is as exact as trilinear interpolation; the labels are
+classes of nearly one material (``material_classes``), whose integrals are added up to soft tissue and bone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from nanodrr.data import Subject
+from nanodrr.drr.renderer import render as march
+from numpy.typing import NDArray
+from torch import Tensor
+
+from carm_env.errors import CarmError
+from carm_env.geometry import Cameras
+from carm_env.patient.model import Patient, Volume
+from carm_env.render.end_slices import MAX_REPEATED, repeat_ends, slices_beyond
+from carm_env.render.material_classes import material_classes
+from carm_env.render.packing import crop_to_body
+from carm_env.render.request import check_request, rows_of_patients
+from carm_env.render.tensor_cameras import TensorCameras
+from carm_env.xray.materials import CT_ENERGY_KEV, mixture
+
+SAMPLES_A_VOXEL = 1.5
+"""Samples along a ray over the smallest voxel, counted across the body."""
+CPU_SAMPLES = 2**22
+"""Samples in one call of nanodrr on a CPU, where each occupies some 50 bytes."""
+_SLICES = 32
+"""End slices are repeated in steps of this many."""
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """A patient on the device, with end slices repeated ``below`` and ``above``; ``weights`` [2, classes]."""
+
+    subject: Subject
+    weights: Tensor
+    samples: int
+    volume: Volume
+    below: int
+    above: int
+
+    @property
+    def nbytes(self) -> int:
+        return sum(tensor.nbytes for tensor in self.subject.buffers())
+
+
+class NanodrrRenderer:
+    """The ``Renderer`` named ``nanodrr``.
+
+    Patients stay on the device (8 bytes a voxel of the body's box), the least recently used ones dropped beyond
+    ``cache_bytes``; the newest is always kept.
+    """
+
+    name = "nanodrr"
+
+    def __init__(
+        self, ct_energy_kev: float = CT_ENERGY_KEV, device: str | None = None, cache_bytes: int = 4 * 2**30
+    ) -> None:
+        """Renders on ``device``; without one on CUDA where there is any, else on the CPU.
+
+        Raises:
+            CarmError: there is no such device, or an energy that no CT has.
+        """
+        self._mixture = mixture(ct_energy_kev)
+        self.device = _device(device)
+        self.cache_bytes = cache_bytes
+        self._scenes: OrderedDict[str, _Scene] = OrderedDict()
+
+    def render(self, patients: Sequence[Patient], cameras: Cameras, size: tuple[int, int]) -> NDArray[np.float32]:
+        """Line integrals (soft, bone) in g/cm2, float32 [M, 2, H, W]; see ``protocol.Renderer``.
+
+        Raises:
+            CarmError: numbers of patients and cameras differ, a camera is not finite or out of range, or the size or
+                a CT cannot be rendered.
+        """
+        check_request(patients, cameras, size)
+        images = np.zeros((len(patients), 2, *size), np.float32)
+        with torch.inference_mode():
+            for rows in rows_of_patients(patients).values():
+                scene = self._scene(patients[rows[0]], cameras[rows], size)
+                views = TensorCameras.of(cameras[rows], self.device)
+                images[rows] = self._project(scene, views, size, soft_labels=False).cpu().numpy()
+        return images
+
+    def line_integrals(self, patient: Patient, cameras: TensorCameras, size: tuple[int, int]) -> Tensor:
+        """(soft, bone) in g/cm2 of one patient, float32 [M, 2, H, W], differentiable with respect to ``cameras``.
+
+        Every voxel's part is counted in its own class (nanodrr's soft labels): both materials have gradients, and
+        differ from ``render``'s as densities that are interpolated differ from interpolated Hounsfield units.
+
+        Raises:
+            CarmError: as ``render``.
+        """
+        plain = cameras.to_cameras()
+        check_request([patient] * len(plain), plain, size)
+        return self._project(self._scene(patient, plain, size), cameras, size, soft_labels=True)
+
+    def _project(self, scene: _Scene, cameras: TensorCameras, size: tuple[int, int], soft_labels: bool) -> Tensor:
+        source, pixels = cameras.source_mm[:, None], cameras.pixels_mm(size)
+        if self.device.type == "cuda":
+            sums = _integrals(scene, source, pixels, size, soft_labels).flatten(2)
+        else:
+            source, pixels = source.expand_as(pixels).reshape(1, -1, 3), pixels.reshape(1, -1, 3)
+            rays = max(CPU_SAMPLES // scene.samples, 1)
+            parts = [
+                _integrals(scene, one, other, (1, one.shape[1]), soft_labels)[0, :, 0]
+                for one, other in zip(source.split(rays, 1), pixels.split(rays, 1), strict=True)
+            ]
+            sums = torch.cat(parts, 1).reshape(len(scene.weights[0]), len(cameras.u), -1).movedim(0, 1)
+        return 0.1 * torch.einsum("kc,mcn->mkn", scene.weights, sums).reshape(-1, 2, *size)
+
+    def _scene(self, patient: Patient, cameras: Cameras, size: tuple[int, int]) -> _Scene:
+        """The patient with as many end slices as the cameras see."""
+        scene = self._scenes.pop(patient.id, None)
+        volume = crop_to_body(patient.volume, f"patient {patient.id}") if scene is None else scene.volume
+        below, above = (_SLICES * math.ceil(count / _SLICES) for count in slices_beyond(volume, cameras, size))
+        if scene is None or below > scene.below or above > scene.above:
+            old = (0, 0) if scene is None else (scene.below, scene.above)
+            scene = self._load(volume, max(below, old[0]), max(above, old[1]))
+        self._scenes[patient.id] = scene
+        while len(self._scenes) > 1 and sum(s.nbytes for s in self._scenes.values()) > self.cache_bytes:
+            self._scenes.popitem(last=False)
+        return scene
+
+    def _load(self, volume: Volume, below: int, above: int) -> _Scene:
+        longer = repeat_ends(volume, min(below, MAX_REPEATED), min(above, MAX_REPEATED))
+        classes = material_classes(longer.hu, self._mixture)
+        counts = np.array(longer.hu.shape)
+        scale = np.diag([*(2.0 / counts), 1.0])
+        scale[:3, 3] = 1.0 / counts - 1.0
+        to_mm, to_voxel, grid = (
+            torch.tensor(m, dtype=torch.float32) for m in (longer.affine, longer.inverse_affine, scale)
+        )
+        image, label = (
+            torch.from_numpy(np.ascontiguousarray(voxels.T, np.float32))[None, None]
+            for voxels in (classes.total, classes.labels)
+        )
+        labels = classes.weights.shape[1] - 1
+        centre = torch.zeros(3)
+        subject = Subject(image, label, to_mm, to_voxel, grid, centre, max_label=labels, convert_to_mu=False)
+        weights = torch.tensor(classes.weights, dtype=torch.float32, device=self.device)
+        across = np.hypot(*(counts * longer.spacing_mm)[:2])
+        samples = math.ceil(SAMPLES_A_VOXEL * across / longer.spacing_mm.min())
+        return _Scene(subject.to(self.device), weights, max(samples, 2), volume, below, above)
+
+
+def _integrals(scene: _Scene, source: Tensor, pixels: Tensor, size: tuple[int, int], soft_labels: bool) -> Tensor:
+    """By class in mm times g/cm3, [B, classes, *size], from ``source`` [B, 1 or N, 3] to ``pixels`` [B, N, 3]."""
+    views = len(pixels)
+    eye = torch.eye(4, device=pixels.device).expand(views, 4, 4)
+    unused = torch.ones(views, device=pixels.device)
+    return march(
+        scene.subject, eye[:, :3, :3], eye, unused, *size, scene.samples,
+        soft_labels=soft_labels, src=source, tgt=pixels,
+    )  # fmt: skip
+
+
+def _device(name: str | None) -> torch.device:
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise CarmError(f"renderer nanodrr: device {name!r} cannot be used ({reason}); cpu or cuda is needed") from None
+    return device
