@@ -1,0 +1,1 @@
+"""Empty: DeepDRR imports open3d for meshes only."""

@@ -1,0 +1,1 @@
+"""Empty: DeepDRR imports vtk for meshes only."""

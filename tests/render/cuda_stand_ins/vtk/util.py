@@ -1,0 +1,3 @@
+"""DeepDRR imports ``numpy_support`` from here, for meshes only."""
+
+numpy_support = None
