@@ -21,6 +21,12 @@ def _deepdrr(ct_energy_kev: float) -> Renderer:
     return DeepDrrRenderer(ct_energy_kev=ct_energy_kev)
 
 
+def _cached(ct_energy_kev: float) -> Renderer:
+    from carm_env.render.cached_renderer import CachedRenderer
+
+    return CachedRenderer(ct_energy_kev=ct_energy_kev)
+
+
 def _nanodrr(ct_energy_kev: float) -> Renderer:
     try:
         from carm_env.render.nanodrr_renderer import NanodrrRenderer
@@ -33,6 +39,7 @@ def _nanodrr(ct_energy_kev: float) -> Renderer:
 
 RENDERERS: dict[str, Callable[[float], Renderer]] = {
     "numba": _numba,
+    "cached": _cached,
     "nanodrr": _nanodrr,
     "deepdrr": _deepdrr,
 }

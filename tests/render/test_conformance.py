@@ -16,7 +16,7 @@ from tests.render.test_accuracy import block, errors
 from tests.render.test_behaviour import ball, centroid
 
 SIZE = (48, 40)
-TOLERANCES = {"numba": (0.08, 0.5), "nanodrr": (0.2, 5.0), "deepdrr": (1.0, 5.0)}
+TOLERANCES = {"numba": (0.08, 0.5), "cached": (1.0, 5.0), "nanodrr": (0.2, 5.0), "deepdrr": (1.0, 5.0)}
 """Percent of the mean: of the sum of both materials, of bone."""
 ANGLES = [(0, 0), (90, 0), (35, 25), (-60, -30), (0, 60), (180, -50)]
 
