@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from carm_env.errors import CarmError
 from carm_env.geometry import Cameras
-from carm_env.patient.model import Patient
+from carm_env.patient.model import Patient, Volume
 from carm_env.render.deepdrr_pieces import import_deepdrr, missing_piece
 from carm_env.render.deepdrr_scene import MATERIAL, partial_densities, projections, ray_lengths_mm
 from carm_env.render.end_slices import MAX_REPEATED, repeat_ends, slices_beyond
+from carm_env.render.packing import crop_to_body
 from carm_env.render.request import check_request, rows_of_patients
 from carm_env.xray.materials import CT_ENERGY_KEV, mixture
 
@@ -31,9 +32,15 @@ RAY_PER_DISTANCE = 4
 
 @dataclass
 class Scene:
-    """A patient on the device, with its end slices repeated ``below`` and ``above`` times."""
+    """A patient on the device.
+
+    Attributes:
+        body: the CT within the body's box.
+        volumes: DeepDRR's, of soft tissue and of bone, with the end slices repeated ``below`` and ``above`` times.
+    """
 
     projector: Any
+    body: Volume
     volumes: list[Any]
     below: int
     above: int
@@ -78,7 +85,7 @@ class DeepDrrRenderer:
         A ray ends at the distance of its image's farthest pixel: what touches the detector from behind shows.
 
         Raises:
-            CarmError: numbers of patients and cameras differ, or a camera or the size cannot be rendered.
+            CarmError: numbers of patients and cameras differ, or a camera, the size or a CT cannot be rendered.
         """
         check_request(patients, cameras, size)
         images = np.zeros((len(patients), 2, *size), np.float32)
@@ -95,7 +102,7 @@ class DeepDrrRenderer:
 
     def _project(self, patient: Patient, cameras: Cameras, size: tuple[int, int]) -> NDArray[np.float32]:
         views = projections(cameras, size, self._deepdrr.geo)
-        scene = self._scene(patient, views[0].intrinsic, slices_beyond(patient.volume, cameras, size))
+        scene = self._scene(patient, cameras, size, views[0].intrinsic)
         images = np.empty((len(cameras), 2, *size), np.float32)
         lengths = ray_lengths_mm(cameras, size)
         for length in np.unique(lengths):
@@ -109,23 +116,24 @@ class DeepDrrRenderer:
                 images[chosen, channel] = (np.log(self._kev) - np.log(seen)) / self._mass_attenuation
         return images
 
-    def _scene(self, patient: Patient, sensor: Any, beyond: tuple[int, int]) -> Scene:
+    def _scene(self, patient: Patient, cameras: Cameras, size: tuple[int, int], sensor: Any) -> Scene:
         """The patient's projector; a new one where there is none or its end slices do not reach far enough."""
         scene = self._scenes.pop(patient.id, None)
-        if scene is not None and (scene.below < beyond[0] or scene.above < beyond[1]):
-            beyond = max(scene.below, beyond[0]), max(scene.above, beyond[1])
+        body = crop_to_body(patient.volume, f"patient {patient.id}") if scene is None else scene.body
+        below, above = (_in_blocks(count) for count in slices_beyond(body, cameras, size))
+        if scene is not None and (scene.below < below or scene.above < above):
+            below, above = max(scene.below, below), max(scene.above, above)
             _free(scene.projector)
             scene = None
         if scene is None:
             while len(self._scenes) >= self._patients_kept:
                 _free(self._scenes.popitem(last=False)[1].projector)
-            scene = self._build(patient, sensor, *(_in_blocks(count) for count in beyond))
+            scene = self._build(body, sensor, below, above)
         self._scenes[patient.id] = scene
         return scene
 
-    def _build(self, patient: Patient, sensor: Any, below: int, above: int) -> Scene:
-        deepdrr = self._deepdrr
-        longer = repeat_ends(patient.volume, below, above)
+    def _build(self, body: Volume, sensor: Any, below: int, above: int) -> Scene:
+        deepdrr, longer = self._deepdrr, repeat_ends(body, below, above)
         densities, lps_from_index = partial_densities(longer, self._mixture, deepdrr.geo)
         labels = np.zeros(densities[0].shape, np.uint16)
         volumes = [
@@ -150,7 +158,7 @@ class DeepDrrRenderer:
             mesh_layers=1,
         )
         projector.initialize()
-        return Scene(projector, volumes, below, above)
+        return Scene(projector, body, volumes, below, above)
 
 
 def _in_blocks(count: int) -> int:

@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from carm_env.errors import CarmError
 from carm_env.geometry import Cameras
 from carm_env.patient.model import Volume
-from carm_env.render.packing import body_box
 from carm_env.render.reference import pixel_centres
 from carm_env.xray.materials import Mixture
 
@@ -32,15 +31,15 @@ F64 = NDArray[np.float64]
 MATERIAL = "tissue_soft"
 """DeepDRR's name of the material that every density is given."""
 AIR_BELOW, AIR_ABOVE = 1, 2
-"""Voxels of air around the body in x and y."""
+"""Voxels of air around a volume in x and y."""
 VOXEL_SHIFT = 1
 """Volume index minus voxel index in DeepDRR's kernel."""
 
 
 def partial_densities(volume: Volume, mixture: Mixture, geo: Any) -> tuple[list[NDArray[np.float32]], Any]:
-    """Densities of soft tissue and of bone in g/cm3, each [X, Y, Z] of the body's box and air, and their placement.
+    """Densities of soft tissue and of bone in g/cm3, each [X + 3, Y + 3, Z] with air around, and their placement.
 
-    Hounsfield units are mapped voxel by voxel, before DeepDRR interpolates. Its z range is the CT's own.
+    Hounsfield units are mapped voxel by voxel, before DeepDRR interpolates.
 
     Args:
         geo: ``deepdrr.geo``.
@@ -48,13 +47,12 @@ def partial_densities(volume: Volume, mixture: Mixture, geo: Any) -> tuple[list[
     Returns:
         [soft, bone] and the ``FrameTransform`` from DeepDRR's volume indices to LPS mm.
     """
-    x0, x1, y0, y1 = body_box(volume.hu)
-    stored = np.ascontiguousarray(volume.hu[x0:x1, y0:y1]).view(np.uint16)
     every = np.arange(2**16, dtype=np.uint16).view(np.int16)
+    stored = np.ascontiguousarray(volume.hu).view(np.uint16)
     sides = ((AIR_BELOW, AIR_ABOVE), (AIR_BELOW, AIR_ABOVE), (0, 0))
     densities = [np.pad(table.astype(np.float32)[stored], sides) for table in mixture.densities(every)]
     shift = np.eye(4)
-    shift[:3, 3] = x0 - AIR_BELOW - VOXEL_SHIFT, y0 - AIR_BELOW - VOXEL_SHIFT, -VOXEL_SHIFT
+    shift[:3, 3] = -AIR_BELOW - VOXEL_SHIFT, -AIR_BELOW - VOXEL_SHIFT, -VOXEL_SHIFT
     return densities, geo.FrameTransform(volume.affine @ shift)
 
 

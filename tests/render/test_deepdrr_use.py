@@ -9,12 +9,14 @@ import pytest
 
 from carm_env.errors import CarmError
 from carm_env.geometry import cone_beam
-from carm_env.patient.model import Patient
+from carm_env.patient.model import Patient, Volume
 from carm_env.render import deepdrr_pieces, deepdrr_renderer
 from carm_env.render.deepdrr_renderer import SLICES_AT_ONCE, DeepDrrRenderer
 from carm_env.render.registry import make_renderer
 from tests.render.test_behaviour import ball
 from tests.render.test_deepdrr import SIZE, pair
+
+FLAT = Patient("flat", Volume(np.zeros((4, 4, 4), np.int16), np.zeros((4, 4))))
 
 
 def test_a_pair_is_two_calls_of_one_projector(log: SimpleNamespace, body: Patient) -> None:
@@ -80,6 +82,7 @@ def test_no_cameras_make_no_images(log: SimpleNamespace) -> None:
         (lambda body: DeepDrrRenderer(ct_energy_kev=400.0), "400"),
         (lambda body: DeepDrrRenderer().render([body], pair(), SIZE), "1 patients for 2 cameras"),
         (lambda body: DeepDrrRenderer().render([body] * 2, pair(sid=(800, 0)), SIZE), "camera 1 lies in its detector"),
+        (lambda body: DeepDrrRenderer().render([FLAT], pair()[0], SIZE), "patient flat: .*cannot be inverted"),
     ],
 )
 def test_impossible_requests_are_refused(log: SimpleNamespace, body: Patient, ask: Callable, words: str) -> None:
