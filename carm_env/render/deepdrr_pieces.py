@@ -13,7 +13,7 @@ from typing import Any
 from carm_env.render.cuda_machine import cuda_devices, egl_works, nvcc, nvcc_version
 
 VERSION = "1.2.2"
-INSTALL = "pip install --constraint constraints.txt 'carm[deepdrr]'"
+INSTALL = "pip install 'carm[deepdrr]' in an environment of its own (docs/deepdrr.md)"
 UNDECLARED = ("numba", "matplotlib", "pandas")
 """What DeepDRR imports and does not ask pip for."""
 OPEN3D_LIBRARIES = {
@@ -68,7 +68,7 @@ def _numpy() -> str | None:
     version = _version("numpy") or "0"
     if int(version.split(".")[0]) < 2:
         return None
-    return f"numpy {version} is installed, DeepDRR needs one before 2: {INSTALL} in an environment of its own"
+    return f"numpy {version} is installed, DeepDRR needs one before 2: {INSTALL}"
 
 
 def _deepdrr() -> str | None:
