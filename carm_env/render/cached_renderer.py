@@ -13,7 +13,7 @@ from carm_env.geometry import Cameras
 from carm_env.patient.model import Patient
 from carm_env.render.light_field import Node, Part, parts_of
 from carm_env.render.numba_renderer import NumbaRenderer
-from carm_env.render.packing import body_box, check_volume
+from carm_env.render.packing import body_box
 from carm_env.render.request import check_request
 from carm_env.render.warp import add_warped
 from carm_env.xray.materials import CT_ENERGY_KEV
@@ -95,7 +95,6 @@ class CachedRenderer:
     def _middle(self, patient: Patient) -> F64:
         """The middle of the body's box in LPS mm, [3]."""
         if patient.id not in self._middles:
-            check_volume(patient.volume, f"patient {patient.id}")
             x0, x1, y0, y1 = body_box(patient.volume.hu)
             ends = np.array([[x0, y0, 0], [x1 - 1, y1 - 1, patient.volume.hu.shape[2] - 1]], float)
             self._middles[patient.id] = patient.volume.to_mm(ends).mean(axis=0)

@@ -119,7 +119,7 @@ class DeepDrrRenderer:
     def _scene(self, patient: Patient, cameras: Cameras, size: tuple[int, int], sensor: Any) -> Scene:
         """The patient's projector; a new one where there is none or its end slices do not reach far enough."""
         scene = self._scenes.pop(patient.id, None)
-        body = crop_to_body(patient.volume, f"patient {patient.id}") if scene is None else scene.body
+        body = crop_to_body(patient.volume) if scene is None else scene.body
         below, above = (_in_blocks(count) for count in slices_beyond(body, cameras, size))
         if scene is not None and (scene.below < below or scene.above < above):
             below, above = max(scene.below, below), max(scene.above, above)

@@ -14,12 +14,16 @@ STORED_AIR = HU_OFFSET - 1000
 Model = tuple[np.float32, np.float32, np.float32, np.float32, np.float32, np.float32, np.float32]
 
 
-def model_of(mixture: Mixture) -> Model:
+def model_of(mixture: Mixture, shift_hu: float = 0.0) -> Model:
     """What the kernels need of a mixture: bone's three lines over stored values (slope and zero of the mixture's, slope
-    of pure bone's, slope and zero of metal's), soft tissue of the total and of bone."""
+    of pure bone's, slope and zero of metal's), soft tissue of the total and of bone.
+
+    Args:
+        shift_hu: is added to Hounsfield units where bone begins (``levels.bone_shift_hu``).
+    """
     metal_zero = HU_OFFSET + HU_METAL - mixture.bone_at_metal / mixture.metal_slope
     numbers = (
-        mixture.mix_slope, HU_OFFSET + mixture.hu_soft, mixture.bone_slope, mixture.metal_slope, metal_zero,
+        mixture.mix_slope, HU_OFFSET + mixture.hu_soft - shift_hu, mixture.bone_slope, mixture.metal_slope, metal_zero,
         mixture.soft_slope, mixture.soft_per_bone,
     )  # fmt: skip
     mix, zero, bone, metal, metal_at, total, soft = (np.float32(number) for number in numbers)

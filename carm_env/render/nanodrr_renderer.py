@@ -121,7 +121,7 @@ class NanodrrRenderer:
     def _scene(self, patient: Patient, cameras: Cameras, size: tuple[int, int]) -> _Scene:
         """The patient with as many end slices as the cameras see."""
         scene = self._scenes.pop(patient.id, None)
-        volume = crop_to_body(patient.volume, f"patient {patient.id}") if scene is None else scene.volume
+        volume = crop_to_body(patient.volume) if scene is None else scene.volume
         below, above = (_SLICES * math.ceil(count / _SLICES) for count in slices_beyond(volume, cameras, size))
         if scene is None or below > scene.below or above > scene.above:
             old = (0, 0) if scene is None else (scene.below, scene.above)

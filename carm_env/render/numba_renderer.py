@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from carm_env.geometry import Cameras
 from carm_env.patient.model import Patient
 from carm_env.render import kernels
+from carm_env.render.levels import FULL, Factors, bone_shift_hu, coarser, footprints_mm, level_of
 from carm_env.render.model import Model, model_of
-from carm_env.render.packing import PackedVolume, pack_volume
+from carm_env.render.packing import PackedVolume, crop_to_body, pack_volume
 from carm_env.render.request import check_request, rows_of_patients
 from carm_env.xray.materials import CT_ENERGY_KEV, mixture
 
@@ -23,17 +24,20 @@ _NOT_TURNED = np.zeros(0, np.uint16)
 class NumbaRenderer:
     """Joseph's method on packed volumes (see ``kernels``), the ``Renderer`` named ``numba``.
 
-    Packed volumes are kept by ``patient.id``, the least recently used ones dropped beyond ``cache_bytes`` (2 bytes a
-    voxel of the body's box, 4 once a view ran along z; the newest is always kept). Those of scans are memory-mapped:
-    one copy for all processes.
+    Pixels that see several voxels side by side get a coarser level of the CT (``levels``). What is packed is kept by
+    ``patient.id`` and level, the least recently used dropped beyond ``cache_bytes`` (2 bytes a voxel of the body's box,
+    4 once a view ran along z; the newest is always kept). Packed scans are memory-mapped: one copy for all processes.
     """
 
     name = "numba"
 
-    def __init__(self, cache_bytes: int = 2**30, ct_energy_kev: float = CT_ENERGY_KEV) -> None:
+    def __init__(
+        self, cache_bytes: int = 2**30, ct_energy_kev: float = CT_ENERGY_KEV, coarse_levels: bool = True
+    ) -> None:
         self.cache_bytes = cache_bytes
-        self._model = model_of(mixture(ct_energy_kev))
-        self._cache: OrderedDict[str, PackedVolume] = OrderedDict()
+        self.coarse_levels = coarse_levels
+        self._mixture = mixture(ct_energy_kev)
+        self._cache: OrderedDict[tuple[str, Factors], tuple[PackedVolume, Model]] = OrderedDict()
         self._lock = threading.Lock()
 
     def render(self, patients: Sequence[Patient], cameras: Cameras, size: tuple[int, int]) -> NDArray[np.float32]:
@@ -46,19 +50,38 @@ class NumbaRenderer:
         check_request(patients, cameras, size)
         images = np.zeros((len(patients), 2, *size), np.float32)
         for rows in rows_of_patients(patients).values():
-            images[rows] = _project(self._packed(patients[rows[0]]), cameras[rows], size, self._model)
+            patient = patients[rows[0]]
+            for level, some in self._levels(patient, cameras, rows).items():
+                packed, model = self._packed(patient, level)
+                images[some] = _project(packed, cameras[some], size, model)
         return images
 
-    def _packed(self, patient: Patient) -> PackedVolume:
+    def _levels(self, patient: Patient, cameras: Cameras, rows: list[int]) -> dict[Factors, list[int]]:
+        """Which rows want which level of a patient's CT."""
+        if not self.coarse_levels:
+            return {FULL: rows}
+        levels: dict[Factors, list[int]] = {}
+        for row, footprint in zip(rows, footprints_mm(patient.volume, cameras[rows]), strict=True):
+            levels.setdefault(level_of(patient.volume.spacing_mm, footprint), []).append(row)
+        return levels
+
+    def _packed(self, patient: Patient, level: Factors) -> tuple[PackedVolume, Model]:
         with self._lock:
-            packed = self._cache.pop(patient.id, None)
+            packed = self._cache.pop((patient.id, level), None)
             if packed is None:
-                key = patient.id if patient.is_scan else None
-                packed = pack_volume(patient.volume, f"patient {patient.id}", key)
-            self._cache[patient.id] = packed
-            while len(self._cache) > 1 and sum(p.nbytes for p in self._cache.values()) > self.cache_bytes:
+                packed = self._pack(patient, level)
+            self._cache[patient.id, level] = packed
+            while len(self._cache) > 1 and sum(p.nbytes for p, _ in self._cache.values()) > self.cache_bytes:
                 self._cache.popitem(last=False)
             return packed
+
+    def _pack(self, patient: Patient, level: Factors) -> tuple[PackedVolume, Model]:
+        key = f"{patient.id} {level}" if patient.is_scan else None
+        if level == FULL:
+            return pack_volume(patient.volume, key), model_of(self._mixture)
+        volume = crop_to_body(patient.volume)
+        coarse = coarser(volume, level)
+        return pack_volume(coarse, key), model_of(self._mixture, bone_shift_hu(volume, coarse, self._mixture))
 
 
 def _project(

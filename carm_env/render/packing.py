@@ -10,7 +10,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from carm_env.errors import CarmError
 from carm_env.patient.model import Volume
 from carm_env.patient.store import shared_array
 from carm_env.render import kernels
@@ -19,10 +18,6 @@ from carm_env.render.model import HU_OFFSET
 
 F64 = NDArray[np.float64]
 U16 = NDArray[np.uint16]
-
-MAX_VOXELS = 2**31 - 1
-"""Kernels index with 32 bits."""
-
 
 @dataclass(frozen=True)
 class PackedVolume:
@@ -73,36 +68,20 @@ def body_box(hu: NDArray[np.int16]) -> tuple[int, int, int, int]:
     return int(low[0]), int(high[0]), int(low[1]), int(high[1])
 
 
-def check_volume(volume: Volume, name: str) -> None:
-    """Raises CarmError for a CT that no renderer can take."""
-    hu, affine = np.asarray(volume.hu), np.asarray(volume.affine, float)
-    if hu.ndim != 3 or 0 in hu.shape or hu.dtype != np.int16:
-        raise CarmError(f"{name}: the CT is {hu.dtype} {list(hu.shape)}; a non-empty int16 [X, Y, Z] is needed")
-    if hu.size > MAX_VOXELS // 2:
-        raise CarmError(f"{name}: the CT has {hu.size} voxels; at most {MAX_VOXELS // 2} can be rendered, resample it")
-    if affine.shape != (4, 4) or not np.isfinite(affine).all() or np.linalg.cond(affine[:3, :3]) > 1e8:
-        raise CarmError(f"{name}: the CT's affine {affine.tolist()} cannot be inverted; a regular [4, 4] is needed")
-
-
-def crop_to_body(volume: Volume, name: str = "volume") -> Volume:
-    """The part of a CT within ``body_box``; raises CarmError as ``pack_volume`` does."""
-    check_volume(volume, name)
+def crop_to_body(volume: Volume) -> Volume:
+    """The part of a CT within ``body_box``."""
     x0, x1, y0, y1 = body_box(volume.hu)
     affine = np.array(volume.affine, float)
     affine[:3, 3] = volume.to_mm([x0, y0, 0])
     return Volume(volume.hu[x0:x1, y0:y1], affine)
 
 
-def pack_volume(volume: Volume, name: str = "volume", key: str | None = None) -> PackedVolume:
-    """Packs a CT.
+def pack_volume(volume: Volume, key: str | None = None) -> PackedVolume:
+    """Packs a CT that ``check_request`` passes.
 
     Args:
         key: names the content of a CT whose packed voxels are to be shared with other processes, on disk.
-
-    Raises:
-        CarmError: ``hu`` is not a filled 3-D array, too large, or the affine cannot be inverted.
     """
-    check_volume(volume, name)
     hu, affine = np.asarray(volume.hu), np.asarray(volume.affine, float)
     x0, x1, y0, y1 = body_box(hu)
     shift = np.eye(4)

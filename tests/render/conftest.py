@@ -9,14 +9,15 @@ from scipy.ndimage import gaussian_filter
 
 from carm_env.patient.model import Patient, Volume
 from carm_env.render import deepdrr_renderer
+from carm_env.render.numba_renderer import NumbaRenderer
 from carm_env.render.protocol import Renderer
-from carm_env.render.registry import make_renderer
 from tests.render.deepdrr_stand_in import stand_in
 
 
 @pytest.fixture(scope="session")
 def renderer() -> Renderer:
-    return make_renderer("numba")
+    """The CPU's, on the CT's own voxels whatever the pixels' size."""
+    return NumbaRenderer(coarse_levels=False)
 
 
 def centred(spacing: tuple[float, float, float], shape: tuple[int, ...]) -> np.ndarray:
