@@ -23,8 +23,9 @@ from carm_env.render.rays import CM, OPTIONS, ROWS, common_axis, planes, set_ray
 
 LOW_PAD, HIGH_PAD = 1, 2
 """Voxels of air around the cropped body in x and y: positions clamped to [0, n - 2] sample pure air outside."""
-TILE_HEIGHT, TILE_WIDTH = 16, 8
-"""Pixels of a bundle of rays: high to share cache lines along z, small so that its planes stay in the L2 cache."""
+TILE_LONG, TILE_SHORT = 16, 8
+"""Pixels of a bundle of rays: long where it runs along memory and shares cache lines, small so that its planes stay in
+the L2 cache."""
 _BLOCK = 32
 """Voxels a side of what is turned at a time."""
 
@@ -102,6 +103,14 @@ def _bundle(volume, turned, shape, bricks, source, pixel, down, right, affine, m
             image[1, r % height, r // height] += cm * bone
 
 
+@njit(**OPTIONS)
+def _rows_run_along_memory(source, corner, down, across, height, width):
+    """Whether going down the image moves farther along memory than going across does, for the central ray."""
+    x = corner + 0.5 * (height - 1) * down + 0.5 * (width - 1) * across - source
+    q = 1 if abs(x[2]) > max(abs(x[0]), abs(x[1])) else 2
+    return abs(down[q]) >= abs(across[q])
+
+
 @njit(parallel=True, **OPTIONS)
 def project(volume, turned, shape, bricks, sources, corners, columns, rows, affine, model, images):
     """Fills ``images`` [M, 2, H, W] for one volume.
@@ -111,18 +120,19 @@ def project(volume, turned, shape, bricks, sources, corners, columns, rows, affi
     may be empty when ``runs_along_z`` denies that it is needed.
     """
     cameras, _, height, width = images.shape
-    blocks = (width + TILE_WIDTH - 1) // TILE_WIDTH
-    for task in prange(cameras * blocks):
-        camera, left = task % cameras, task // cameras * TILE_WIDTH
-        right = min(left + TILE_WIDTH, width)
-        rays, sums = (
-            np.empty(ROWS * TILE_WIDTH * TILE_HEIGHT, np.float32),
-            np.empty((3, TILE_WIDTH * TILE_HEIGHT), np.float32),
-        )
-        for top in range(0, height, TILE_HEIGHT):
-            tile = images[camera, :, top : min(top + TILE_HEIGHT, height), left:right]
-            pixel = corners[camera] + left * columns[camera] + top * rows[camera]
-            down, across = rows[camera], columns[camera]
-            _bundle(
-                volume, turned, shape, bricks, sources[camera], pixel, down, across, affine, model, rays, sums, tile
-            )
+    strips = (max(height, width) + TILE_SHORT - 1) // TILE_SHORT
+    for task in prange(cameras * strips):
+        camera, start = task % cameras, task // cameras * TILE_SHORT
+        down, across, source = rows[camera], columns[camera], sources[camera]
+        image = images[camera].transpose(0, 2, 1)
+        if _rows_run_along_memory(source, corners[camera], down, across, height, width):
+            image = image.transpose(0, 2, 1)
+        else:
+            down, across = across, down
+        stop = min(start + TILE_SHORT, image.shape[2])
+        rays = np.empty(ROWS * TILE_LONG * TILE_SHORT, np.float32)
+        sums = np.empty((3, TILE_LONG * TILE_SHORT), np.float32)
+        for top in range(0, image.shape[1] if start < stop else 0, TILE_LONG):
+            tile = image[:, top : min(top + TILE_LONG, image.shape[1]), start:stop]
+            pixel = corners[camera] + start * across + top * down
+            _bundle(volume, turned, shape, bricks, source, pixel, down, across, affine, model, rays, sums, tile)
