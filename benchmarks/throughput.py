@@ -30,16 +30,15 @@ from carm_env.xray.exposure import ExposureRequest, Technique
 LANES = 8
 
 
-def measure(patient: str = "phantom:0", rounds: int = 20, peers: bool = True) -> dict[str, Any]:
+def measure(patient: str = "phantom:0", rounds: int = 20) -> dict[str, Any]:
     """Medians over interleaved rounds.
 
     Args:
         patient: phantom or path of a CT.
         rounds: repetitions of each stage; their order is interleaved, so that a busy machine slows all alike.
-        peers: also time nanodrr on the CPU where it is installed (``benchmarks.renderer_speed``).
 
     Returns:
-        Plain data: ``stages_ms`` (a stage's median), ``rates`` (per second), ``machine``, ``renderers`` with peers.
+        Plain data: ``stages_ms`` (a stage's median), ``rates`` (per second), ``machine``.
     """
     stages = _stages(patient)
     for stage in stages.values():
@@ -52,7 +51,7 @@ def measure(patient: str = "phantom:0", rounds: int = 20, peers: bool = True) ->
             times[name].append((time.perf_counter() - began) / repeats)
     typical = {name: median(values) for name, values in times.items()}
     vector = f"vector step of {LANES}"
-    report = {
+    return {
         "patient": patient,
         "rounds": rounds,
         "machine": describe_machine(),
@@ -65,11 +64,6 @@ def measure(patient: str = "phantom:0", rounds: int = 20, peers: bool = True) ->
             "rendered_pairs_per_s": round(1 / typical["render, biplane pair 128x128"], 1),
         },
     }
-    if peers:
-        from benchmarks.renderer_speed import measure as measure_renderers
-
-        report["renderers"] = measure_renderers(rounds)
-    return report
 
 
 def describe_machine() -> dict[str, Any]:

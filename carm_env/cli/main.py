@@ -12,6 +12,7 @@ COMMANDS = {
     "run": "drive the C-arm: one episode or several, with table, record, player and video",
     "replay": "a finished run again: --verify, --video or --html",
     "patients": "check a CT, list a cohort, write generated patients to files",
+    "bench": "renderers against each other and a reference, as JSON and a picture",
     "throughput": "steps and frames per second of every stage on this machine, as JSON",
     "doctor": "what works here and what is missing",
 }

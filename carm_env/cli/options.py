@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from carm_env.errors import CarmError
 
 
@@ -27,6 +29,49 @@ def options(
         else:
             rest.append(word)
     return found, rest
+
+
+def settings(argv: list[str], defaults: dict[str, str], example: str) -> dict[str, str]:
+    """``key=value`` words over their defaults.
+
+    Raises:
+        CarmError: a word that is none, or an unknown key.
+    """
+    found = dict(defaults)
+    for word in argv:
+        key, equals, value = word.partition("=")
+        if not equals or key not in defaults:
+            raise CarmError(f"unknown setting {word!r}; settings: {', '.join(defaults)}, as in {example}")
+        found[key] = value
+    return found
+
+
+def rounds_of(text: str) -> int:
+    """How often a measurement is repeated.
+
+    Raises:
+        CarmError: not a number from 1 to 10000.
+    """
+    if not text.isdigit() or not 1 <= int(text) <= 10_000:
+        raise CarmError(f"rounds={text} is not a number from 1 to 10000")
+    return int(text)
+
+
+def check_writable(out: Path) -> None:
+    """Refuses at once what could not be written in the end.
+
+    Raises:
+        CarmError: ``out`` is a folder or no file can be made there.
+    """
+    part = out.with_name(f".{out.name}.part")
+    try:
+        if out.is_dir():
+            raise IsADirectoryError(21, "Is a directory")
+        part.touch()
+        part.unlink()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CarmError(f"out={out} cannot be written: {reason}; want a file in a folder that exists") from None
 
 
 def one(rest: list[str], command: str, wanted: str) -> str:

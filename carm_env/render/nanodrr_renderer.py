@@ -86,25 +86,26 @@ class NanodrrRenderer:
         images = np.zeros((len(patients), 2, *size), np.float32)
         with torch.inference_mode():
             for rows in rows_of_patients(patients).values():
-                scene = self._scene(patients[rows[0]], cameras[rows], size)
                 views = TensorCameras.of(cameras[rows], self.device)
-                images[rows] = self._project(scene, views, size, soft_labels=False).cpu().numpy()
+                images[rows] = self.line_integrals(patients[rows[0]], views, size).cpu().numpy()
         return images
 
-    def line_integrals(self, patient: Patient, cameras: TensorCameras, size: tuple[int, int]) -> Tensor:
-        """(soft, bone) in g/cm2 of one patient, float32 [M, 2, H, W], differentiable with respect to ``cameras``.
+    def line_integrals(
+        self, patient: Patient, cameras: TensorCameras, size: tuple[int, int], soft_labels: bool = False
+    ) -> Tensor:
+        """(soft, bone) in g/cm2 of one patient on the device, float32 [M, 2, H, W], differentiable in ``cameras``.
 
-        Every voxel's part is counted in its own class (nanodrr's soft labels): both materials have gradients, and
-        differ from ``render``'s as densities that are interpolated differ from interpolated Hounsfield units.
+        Args:
+            soft_labels: count every voxel's part in its own class. Then each material has its gradient, not their sum
+                alone; it takes several times as long, and bone differs from ``render``'s as densities that are
+                interpolated differ from interpolated Hounsfield units.
 
         Raises:
             CarmError: as ``render``.
         """
         plain = cameras.to_cameras()
         check_request([patient] * len(plain), plain, size)
-        return self._project(self._scene(patient, plain, size), cameras, size, soft_labels=True)
-
-    def _project(self, scene: _Scene, cameras: TensorCameras, size: tuple[int, int], soft_labels: bool) -> Tensor:
+        scene = self._scene(patient, plain, size)
         source, pixels = cameras.source_mm[:, None], cameras.pixels_mm(size)
         if self.device.type == "cuda":
             sums = _integrals(scene, source, pixels, size, soft_labels).flatten(2)

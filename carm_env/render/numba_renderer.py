@@ -40,6 +40,11 @@ class NumbaRenderer:
         self._cache: OrderedDict[tuple[str, Factors], tuple[PackedVolume, Model]] = OrderedDict()
         self._lock = threading.Lock()
 
+    @property
+    def held_bytes(self) -> int:
+        """What packed volumes occupy now."""
+        return sum(packed.nbytes for packed, _ in self._cache.values())
+
     def render(self, patients: Sequence[Patient], cameras: Cameras, size: tuple[int, int]) -> NDArray[np.float32]:
         """Line integrals (soft, bone) in g/cm2, float32 [M, 2, H, W]; see ``protocol.Renderer``.
 
@@ -71,7 +76,7 @@ class NumbaRenderer:
             if packed is None:
                 packed = self._pack(patient, level)
             self._cache[patient.id, level] = packed
-            while len(self._cache) > 1 and sum(p.nbytes for p, _ in self._cache.values()) > self.cache_bytes:
+            while len(self._cache) > 1 and self.held_bytes > self.cache_bytes:
                 self._cache.popitem(last=False)
             return packed
 

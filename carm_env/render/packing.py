@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from carm_env.patient.model import Volume
 from carm_env.patient.store import shared_array
-from carm_env.render import kernels
-from carm_env.render.march import BRICK
+from carm_env.render import packing_kernels as kernels
+from carm_env.render.kernels import BRICK
 from carm_env.render.model import HU_OFFSET
 
 F64 = NDArray[np.float64]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import float32, njit, prange
 
-from carm_env.render.rays import OPTIONS
+from carm_env.render.kernels import OPTIONS
 
 
 @njit(parallel=True, **OPTIONS)

@@ -39,7 +39,7 @@ def test_gradients_are_the_slopes_of_the_image(body: Patient, channel: int) -> N
 
     def loss(pose: torch.Tensor) -> torch.Tensor:
         cameras = tensor_cone_beam(pose[None, :3], pose[3:4], pose[4:5], 500, 800, 12)
-        return (weights * renderer.line_integrals(body, cameras, SIZE)[0, channel]).sum()
+        return (weights * renderer.line_integrals(body, cameras, SIZE, soft_labels=True)[0, channel]).sum()
 
     pose = torch.tensor([3.0, -4.0, 5.0, 20.0, 10.0], requires_grad=True)
     loss(pose).backward()
