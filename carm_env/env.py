@@ -144,5 +144,10 @@ class CArmEnv(gymnasium.Env[Any, NDArray[Any]]):
         row = np.concatenate(list(self.simulator.result.image[0]), axis=1)
         return np.repeat(row[..., None], 3, axis=2)
 
+    def close(self) -> None:
+        """Frees what the renderer holds; the environment can be reset again."""
+        self.simulator.imaging.renderer.close()
+        super().close()
+
     def _observation(self) -> Observation:
         return {name: value[0] for name, value in observe(self.simulator, self.image_obs).items()}

@@ -97,6 +97,10 @@ class CArmVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         rows = [np.concatenate(list(planes), axis=1) for planes in self.simulator.result.image]
         return tuple(np.repeat(row[..., None], 3, axis=2) for row in rows)
 
+    def close_extras(self, **kwargs: Any) -> None:
+        """Frees what the renderer holds."""
+        self.simulator.imaging.renderer.close()
+
     def _timed_out(self) -> Flags:
         if self.max_episode_steps is None:
             return np.zeros(self.num_envs, bool)

@@ -68,17 +68,20 @@ def _windows(scene: Scene) -> list[tuple[int, tuple[slice, slice]]]:
     found = []
     for m, positions in enumerate(scene.cameras.project(points, SIZE)):
         for column, row in [*positions, ((SIZE[1] - 1) / 2, (SIZE[0] - 1) / 2)]:
-            if WINDOW <= column < SIZE[1] - WINDOW and WINDOW <= row < SIZE[0] - WINDOW:
+            if WINDOW + 1 <= column < SIZE[1] - WINDOW - 2 and WINDOW + 1 <= row < SIZE[0] - WINDOW - 2:
                 at = tuple(slice(round(x) - WINDOW, round(x) + WINDOW + 1) for x in (row, column))
                 found.append((m, (at[0], at[1])))
     return found
 
 
 def _shift_px(one: Image, other: Image, at: tuple[slice, slice]) -> float:
-    """How far ``other``'s window has moved against ``one``'s: least squares with an offset and a scale (Lucas, Kanade
-    1981)."""
-    window = one[at].astype(float)
-    down, right = np.gradient(window)
-    columns = np.stack([down.ravel(), right.ravel(), window.ravel(), np.ones(window.size)], axis=1)
+    """How far ``other``'s window has moved against ``one``'s: least squares (Lucas, Kanade 1981) with an offset, a scale
+    and a blur, because where an edge is not in the middle of a window, a blur alone looks like a shift."""
+    wider = tuple(slice(side.start - 1, side.stop + 1) for side in at)
+    window, around = one[at].astype(float), one[wider].astype(float)
+    down, right = (slope[1:-1, 1:-1] for slope in np.gradient(around))
+    blur = around[2:, 1:-1] + around[:-2, 1:-1] + around[1:-1, 2:] + around[1:-1, :-2] - 4 * window
+    parts = (down, right, blur, window, np.ones(window.shape))
+    columns = np.stack([part.ravel() for part in parts], axis=1)
     moved = np.linalg.lstsq(columns, (other[at] - window).ravel().astype(float), rcond=None)[0]
     return float(np.hypot(moved[0], moved[1]))

@@ -89,6 +89,11 @@ class CachedRenderer:
         self._forget()
         return added
 
+    def close(self) -> None:
+        """Forgets every frame."""
+        self._frames.clear()
+        self._inner.close()
+
     def _parts(self, patients: Sequence[Patient], cameras: Cameras, size: tuple[int, int]) -> list[list[Part]]:
         return [parts_of(cameras[[row]], self._middle(patient), size) for row, patient in enumerate(patients)]
 

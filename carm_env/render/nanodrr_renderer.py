@@ -90,6 +90,10 @@ class NanodrrRenderer:
                 images[rows] = self.line_integrals(patients[rows[0]], views, size).cpu().numpy()
         return images
 
+    def close(self) -> None:
+        """Frees the device."""
+        self._scenes.clear()
+
     def line_integrals(
         self, patient: Patient, cameras: TensorCameras, size: tuple[int, int], soft_labels: bool = False
     ) -> Tensor:

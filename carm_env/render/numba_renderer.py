@@ -61,6 +61,11 @@ class NumbaRenderer:
                 images[some] = _project(packed, cameras[some], size, model)
         return images
 
+    def close(self) -> None:
+        """Forgets what is packed."""
+        with self._lock:
+            self._cache.clear()
+
     def _levels(self, patient: Patient, cameras: Cameras, rows: list[int]) -> dict[Factors, list[int]]:
         """Which rows want which level of a patient's CT."""
         if not self.coarse_levels:

@@ -187,3 +187,12 @@ def test_an_episode_without_exposures_has_no_dicom_to_write(tmp_path, capsys):
     assert carm("run", *BARE, "task.max_steps=1", f"out={run}", "policy=oracle") == 0
     assert carm("replay", run, "--dicom", "--out", tmp_path / "out") == 2
     assert "exposure" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("renderer", ["cached", "nanodrr"])
+def test_runs_with_another_renderer_are_executed_again(renderer, tmp_path):
+    if renderer == "nanodrr":
+        pytest.importorskip("nanodrr", reason="nanodrr is not installed: pip install 'carm[gpu]'")
+    out = tmp_path / "run"
+    assert carm("run", *BARE, f"renderer={renderer}", "policy=oracle", f"out={out}") == 0
+    assert carm("replay", out, "--verify") == 0

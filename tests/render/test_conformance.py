@@ -106,6 +106,13 @@ def test_a_frame_does_not_depend_on_its_batch(backend: Renderer, body: Patient, 
         assert np.allclose(alone, together[row], rtol=1e-4, atol=1e-4)
 
 
+def test_what_was_closed_renders_again(backend: Renderer, body: Patient) -> None:
+    cameras = cone_beam([[0, 0, 0]], 25, 20, 700, 1000, 5)
+    before = backend.render([body], cameras, SIZE)
+    backend.close()
+    assert np.allclose(backend.render([body], cameras, SIZE), before, rtol=1e-4, atol=1e-4)
+
+
 def test_no_cameras_give_no_images(backend: Renderer) -> None:
     assert backend.render([], cone_beam(np.zeros((0, 3)), 0, 0, 700, 1000, 5), SIZE).shape == (0, 2, *SIZE)
 
