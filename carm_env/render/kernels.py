@@ -312,7 +312,7 @@ def _rows_run_along_memory(source, corner, down, across, height, width):
 
 
 @njit(parallel=True, **OPTIONS)
-def project(volume, turned, shape, bricks, sources, corners, columns, rows, affine, model, images):
+def project(volume, turned, shape, bricks, sources, corners, columns, rows, affine, model, workers, images):
     """Fills ``images`` [M, 2, H, W] for one volume.
 
     Cameras are given in padded voxel indices, float64 [M, 3]: focal spot, centre of pixel (0, 0), step to the next
@@ -321,8 +321,9 @@ def project(volume, turned, shape, bricks, sources, corners, columns, rows, affi
     """
     cameras, _, height, width = images.shape
     strips = (max(height, width) + TILE_SHORT - 1) // TILE_SHORT
-    for task in prange(cameras * strips):
-        camera, start = task % cameras, task // cameras * TILE_SHORT
+    share = (strips + workers - 1) // workers
+    for task in prange(workers * cameras * share):
+        camera, start = task // share % cameras, (task // (cameras * share) * share + task % share) * TILE_SHORT
         down, across, source = rows[camera], columns[camera], sources[camera]
         image = images[camera].transpose(0, 2, 1)
         if _rows_run_along_memory(source, corners[camera], down, across, height, width):

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -107,7 +108,8 @@ def _project(
     turned = packed.turned if along_z else _NOT_TURNED
     images = np.empty((len(cameras), 2, *size), np.float32)
     kernels.project(
-        packed.voxels, turned, packed.shape, packed.bricks, source, corner, column, row, packed.to_mm, model, images
+        packed.voxels, turned, packed.shape, packed.bricks, source, corner, column, row, packed.to_mm, model,
+        numba.get_num_threads(), images,
     )  # fmt: skip
     return images
 

