@@ -75,8 +75,8 @@ def _windows(scene: Scene) -> list[tuple[int, tuple[slice, slice]]]:
 
 
 def _shift_px(one: Image, other: Image, at: tuple[slice, slice]) -> float:
-    """How far ``other``'s window has moved against ``one``'s: least squares (Lucas, Kanade 1981) with an offset, a scale
-    and a blur, because where an edge is not in the middle of a window, a blur alone looks like a shift."""
+    """How far ``other``'s window has moved against ``one``'s: least squares (Lucas, Kanade 1981) with an offset, a
+    scale and a blur, because where an edge is not in the middle of a window, a blur alone looks like a shift."""
     wider = tuple(slice(side.start - 1, side.stop + 1) for side in at)
     window, around = one[at].astype(float), one[wider].astype(float)
     down, right = (slope[1:-1, 1:-1] for slope in np.gradient(around))
