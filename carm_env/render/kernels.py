@@ -125,8 +125,9 @@ def _clip(start, slope, limit, low, high):
 
 @njit(**OPTIONS)
 def _planes(rays, n, a, shape, p_max, q_max):
-    """First and last plane to sample for what a bundle crosses of the box, and whether no ray ends within that."""
-    first, last, whole = np.inf, -np.inf, True
+    """First and last plane to sample for what a bundle crosses of the box, and the planes between which all its rays
+    live."""
+    first, last, born, dead = np.inf, -np.inf, -np.inf, np.inf
     for r in range(n):
         if rays[_CM * n + r] == 0.0:
             continue
@@ -137,11 +138,11 @@ def _planes(rays, n, a, shape, p_max, q_max):
         begin, end = rays[_BEGIN * n + r], rays[_END * n + r]
         if low > high or low > end or high < begin:
             continue
-        whole = whole and begin < low and high < end
+        born, dead = max(born, begin), min(dead, end)
         first, last = min(first, max(low, begin)), max(last, min(high, end))
     if first > last:
-        return 0, -1, True
-    return int(np.floor(first)), int(np.ceil(last)), whole
+        return 0, -1, born, dead
+    return int(np.floor(first)), int(np.ceil(last)), born, dead
 
 
 @njit(**OPTIONS)
@@ -205,6 +206,15 @@ def _deposit_part(rays, total, bone, last_value, n, r, at, value, model):
     add(bone, r, part * (_THIRD * ends + _TWO_THIRDS * _bone(_HALF * (one + two), model)))
 
 
+@njit(**INLINE)
+def _change_over(total, bone, last_value, n, half, model):
+    """Intervals that are crossed whole count a plane for both its sides at once, parts of intervals for one: between
+    the two, half of the last plane is added or taken away."""
+    for r in range(n):
+        add(total, r, half * max(last_value[r] - _AIR, _ZERO))
+        add(bone, r, half * _THIRD * _bone(last_value[r], model))
+
+
 @njit(**OPTIONS)
 def _fetch(volume, rays, n, height, plane, base, stride_p, p_max, q_max):
     """Asks for the cache lines of a plane that a bundle is about to cross."""
@@ -232,7 +242,7 @@ def _occupied(bricks, strides, rays, n, height, plane, stop, top, p_max, q_max):
 
 @njit(**OPTIONS)
 def _march(
-    volume, n, height, first, last, top, strides, p_max, q_max, bricks, brick_strides, whole, regular, rays, sums, model
+    volume, n, height, first, last, top, strides, p_max, q_max, bricks, brick_strides, born, dead, regular, rays, sums, model
 ):
     """Sums (stored value above air, bone) of a bundle into ``sums`` [3, n], in units of the step between planes.
 
@@ -240,12 +250,12 @@ def _march(
         first, last: planes; those below 0 and above ``top`` repeat the end planes.
         strides: from plane to plane and along p, in voxels.
         bricks, brick_strides: which bricks hold anything; steps along the axis, p and q, and the last brick along q.
-        whole: no ray ends between ``first`` and ``last``.
+        born, dead: all rays live between these planes; intervals beyond are cut off where each ray begins or ends.
         regular: all rays run along this axis, so what lies between the bundle's corners is all it meets.
     """
     total, bone, last_value = sums[0], sums[1], sums[2]
     stride_a, stride_p = int32(strides[0]), int32(strides[1])
-    plane = first
+    plane, whole = first, True
     while plane <= last:
         stop = min(last, plane - plane % BRICK + BRICK - 1)
         if regular and not _occupied(bricks, brick_strides, rays, n, height, plane, stop, top, p_max, q_max):
@@ -254,6 +264,9 @@ def _march(
             continue
         if stop < last:
             stop += 1
+        before, whole = whole, born <= plane - 1 and stop <= dead
+        if before != whole:
+            _change_over(total, bone, last_value, n, _HALF if whole else -_HALF, model)
         while plane <= stop:
             base, at = int32(min(max(plane, 0), top) * stride_a), float32(plane)
             if regular and plane + AHEAD <= last:
@@ -285,7 +298,7 @@ def _bundle(volume, turned, shape, bricks, source, pixel, down, right, affine, m
         if not _set_rays(rays, n, height, source, pixel, down, right, affine, a, p, q, axis >= 0):
             continue
         p_max, q_max = float32(shape[p] - 2), float32(shape[q] - (2 if a == 2 else 1))
-        first, last, whole = _planes(rays, n, a, shape, p_max, q_max)
+        first, last, born, dead = _planes(rays, n, a, shape, p_max, q_max)
         if a == 0:
             strides, steps = (shape[1] * shape[2], shape[2]), (bx, by, 1, bricks.shape[2] - 1)
         elif a == 1:
@@ -295,7 +308,7 @@ def _bundle(volume, turned, shape, bricks, source, pixel, down, right, affine, m
         sums[:] = 0.0
         _march(
             turned if a == 2 else volume, n, height, first, last, shape[a] - 1, strides, p_max, q_max,
-            bricks.ravel(), steps, whole, axis >= 0, rays, sums, model,
+            bricks.ravel(), steps, born, dead, axis >= 0, rays, sums, model,
         )  # fmt: skip
         for r in range(n):
             bone, cm = sums[1, r], rays[_CM * n + r]
