@@ -19,7 +19,7 @@ from carm_env.geometry import Cameras, cone_beam
 
 F64 = NDArray[np.float64]
 
-ACROSS_MM, ALONG_MM = 8.0, 8.0
+ACROSS_MM, ALONG_MM = 5.0, 8.0
 """Distance of focal spots across and along the beam; between them linear, along the beam the nearest."""
 TURN_DEG = 10.0
 """Detectors stand square to the nearest multiple of this."""
