@@ -120,7 +120,7 @@ class DeepDrrRenderer:
         """The patient's projector; a new one where there is none or its end slices do not reach far enough."""
         scene = self._scenes.pop(patient.id, None)
         body = crop_to_body(patient.volume) if scene is None else scene.body
-        below, above = (_in_blocks(count) for count in slices_beyond(body, cameras, size))
+        below, above = (_in_blocks(int(count)) for count in slices_beyond(body, cameras, size).max(axis=0))
         if scene is not None and (scene.below < below or scene.above < above):
             below, above = max(scene.below, below), max(scene.above, above)
             _free(scene.projector)

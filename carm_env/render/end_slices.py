@@ -16,8 +16,8 @@ MAX_REPEATED = 8192
 """Slices: a ray along the body's axis never leaves it, so there has to be an end."""
 
 
-def slices_beyond(volume: Volume, cameras: Cameras, size: tuple[int, int]) -> tuple[int, int]:
-    """How many slices below the first and above the last the rays of ``cameras`` meet within the CT's sides.
+def slices_beyond(volume: Volume, cameras: Cameras, size: tuple[int, int]) -> NDArray[np.int64]:
+    """How many slices below the first and above the last the rays of each camera meet within the CT's sides, [M, 2].
 
     What is met between two rays of the border of the field is bounded by those rays and one slice more.
     """
@@ -32,13 +32,12 @@ def slices_beyond(volume: Volume, cameras: Cameras, size: tuple[int, int]) -> tu
     crossings = np.where(np.isnan(crossings), np.array([-np.inf, np.inf])[:, None, None, None], crossings)
     enter = np.clip(crossings.min(axis=0).max(axis=-1), 0.0, 1.0)
     leave = np.clip(crossings.max(axis=0).min(axis=-1), 0.0, 1.0)
-    met = leave > enter
-    if not met.any():
-        return 0, 0
-    z0, dz = np.broadcast_to(starts[..., 2], met.shape), (ends - starts)[..., 2]
-    z = np.concatenate([(z0 + enter * dz)[met], (z0 + leave * dz)[met]])
-    below, above = -np.floor(z.min()) + 1, np.ceil(z.max()) + 2 - volume.hu.shape[2]
-    return int(np.clip(below, 0, MAX_REPEATED)), int(np.clip(above, 0, MAX_REPEATED))
+    met, dz = leave > enter, (ends - starts)[..., 2]
+    z = starts[..., 2] + np.stack([enter, leave]) * dz
+    low = np.where(met, z, np.inf).min(axis=(0, 2), initial=np.inf)
+    high = np.where(met, z, -np.inf).max(axis=(0, 2), initial=-np.inf)
+    counts = np.stack([1 - np.floor(low), np.ceil(high) + 2 - volume.hu.shape[2]], axis=-1)
+    return np.clip(counts, 0, MAX_REPEATED).astype(np.int64)
 
 
 def repeat_ends(volume: Volume, below: int, above: int) -> Volume:

@@ -242,8 +242,9 @@ def _occupied(bricks, strides, rays, n, height, plane, stop, top, p_max, q_max):
 
 @njit(**OPTIONS)
 def _march(
-    volume, n, height, first, last, top, strides, p_max, q_max, bricks, brick_strides, born, dead, regular, rays, sums, model
-):
+    volume, n, height, first, last, top, strides, p_max, q_max, bricks, brick_strides, born, dead, regular, rays, sums,
+    model,
+):  # fmt: skip
     """Sums (stored value above air, bone) of a bundle into ``sums`` [3, n], in units of the step between planes.
 
     Args:

@@ -33,20 +33,17 @@ SAMPLES_A_VOXEL = 1.5
 """Samples along a ray over the smallest voxel, counted across the body."""
 CPU_SAMPLES = 2**22
 """Samples in one call of nanodrr on a CPU, where each occupies some 50 bytes."""
-_SLICES = 32
-"""End slices are repeated in steps of this many."""
+REPEATS = np.array([0, 64, 256, 1024, MAX_REPEATED])
+"""How often end slices may be repeated: every frame gets the least that it needs, whatever was rendered with it."""
 
 
 @dataclass(frozen=True)
 class _Scene:
-    """A patient on the device, with end slices repeated ``below`` and ``above``; ``weights`` [2, classes]."""
+    """A patient on the device; ``weights`` [2, classes]."""
 
     subject: Subject
     weights: Tensor
     samples: int
-    volume: Volume
-    below: int
-    above: int
 
     @property
     def nbytes(self) -> int:
@@ -56,8 +53,8 @@ class _Scene:
 class NanodrrRenderer:
     """The ``Renderer`` named ``nanodrr``.
 
-    Patients stay on the device (8 bytes a voxel of the body's box), the least recently used ones dropped beyond
-    ``cache_bytes``; the newest is always kept.
+    Patients stay on the device (8 bytes a voxel of the body's box; once more with end slices repeated where a field
+    leaves the CT), the least recently used ones dropped beyond ``cache_bytes``; the newest is always kept.
     """
 
     name = "nanodrr"
@@ -73,7 +70,8 @@ class NanodrrRenderer:
         self._mixture = mixture(ct_energy_kev)
         self.device = _device(device)
         self.cache_bytes = cache_bytes
-        self._scenes: OrderedDict[str, _Scene] = OrderedDict()
+        self._scenes: OrderedDict[tuple[str, int, int], _Scene] = OrderedDict()
+        self._bodies: dict[str, Volume] = {}
 
     def render(self, patients: Sequence[Patient], cameras: Cameras, size: tuple[int, int]) -> NDArray[np.float32]:
         """Line integrals (soft, bone) in g/cm2, float32 [M, 2, H, W]; see ``protocol.Renderer``.
@@ -93,6 +91,7 @@ class NanodrrRenderer:
     def close(self) -> None:
         """Frees the device."""
         self._scenes.clear()
+        self._bodies.clear()
 
     def line_integrals(
         self, patient: Patient, cameras: TensorCameras, size: tuple[int, int], soft_labels: bool = False
@@ -109,7 +108,17 @@ class NanodrrRenderer:
         """
         plain = cameras.to_cameras()
         check_request([patient] * len(plain), plain, size)
-        scene = self._scene(patient, plain, size)
+        if patient.id not in self._bodies:
+            self._bodies[patient.id] = crop_to_body(patient.volume)
+        repeats = REPEATS[np.searchsorted(REPEATS, slices_beyond(self._bodies[patient.id], plain, size))]
+        images = torch.zeros(len(plain), 2, *size, device=self.device)
+        for below, above in np.unique(repeats, axis=0):
+            rows = torch.from_numpy(np.flatnonzero((repeats == (below, above)).all(axis=1))).to(self.device)
+            scene = self._scene(patient.id, int(below), int(above))
+            images = images.index_copy(0, rows, self._project(scene, cameras.rows(rows), size, soft_labels))
+        return images
+
+    def _project(self, scene: _Scene, cameras: TensorCameras, size: tuple[int, int], soft_labels: bool) -> Tensor:
         source, pixels = cameras.source_mm[:, None], cameras.pixels_mm(size)
         if self.device.type == "cuda":
             sums = _integrals(scene, source, pixels, size, soft_labels).flatten(2)
@@ -123,21 +132,17 @@ class NanodrrRenderer:
             sums = torch.cat(parts, 1).reshape(len(scene.weights[0]), len(cameras.u), -1).movedim(0, 1)
         return 0.1 * torch.einsum("kc,mcn->mkn", scene.weights, sums).reshape(-1, 2, *size)
 
-    def _scene(self, patient: Patient, cameras: Cameras, size: tuple[int, int]) -> _Scene:
-        """The patient with as many end slices as the cameras see."""
-        scene = self._scenes.pop(patient.id, None)
-        volume = crop_to_body(patient.volume) if scene is None else scene.volume
-        below, above = (_SLICES * math.ceil(count / _SLICES) for count in slices_beyond(volume, cameras, size))
-        if scene is None or below > scene.below or above > scene.above:
-            old = (0, 0) if scene is None else (scene.below, scene.above)
-            scene = self._load(volume, max(below, old[0]), max(above, old[1]))
-        self._scenes[patient.id] = scene
+    def _scene(self, name: str, below: int, above: int) -> _Scene:
+        """The patient with its end slices repeated so often."""
+        key = (name, below, above)
+        scene = self._scenes.pop(key, None) or self._load(repeat_ends(self._bodies[name], below, above))
+        self._scenes[key] = scene
         while len(self._scenes) > 1 and sum(s.nbytes for s in self._scenes.values()) > self.cache_bytes:
             self._scenes.popitem(last=False)
+        self._bodies = {name: self._bodies[name] for name, _, _ in self._scenes}
         return scene
 
-    def _load(self, volume: Volume, below: int, above: int) -> _Scene:
-        longer = repeat_ends(volume, min(below, MAX_REPEATED), min(above, MAX_REPEATED))
+    def _load(self, longer: Volume) -> _Scene:
         classes = material_classes(longer.hu, self._mixture)
         counts = np.array(longer.hu.shape)
         scale = np.diag([*(2.0 / counts), 1.0])
@@ -155,7 +160,7 @@ class NanodrrRenderer:
         weights = torch.tensor(classes.weights, dtype=torch.float32, device=self.device)
         across = np.hypot(*(counts * longer.spacing_mm)[:2])
         samples = math.ceil(SAMPLES_A_VOXEL * across / longer.spacing_mm.min())
-        return _Scene(subject.to(self.device), weights, max(samples, 2), volume, below, above)
+        return _Scene(subject.to(self.device), weights, max(samples, 2))
 
 
 def _integrals(scene: _Scene, source: Tensor, pixels: Tensor, size: tuple[int, int], soft_labels: bool) -> Tensor:

@@ -26,6 +26,11 @@ class TensorCameras:
         parts = (cameras.source_mm, cameras.centre_mm, cameras.u, cameras.v, cameras.pitch_mm)
         return cls(*(torch.as_tensor(part, dtype=torch.float32, device=device) for part in parts))
 
+    def rows(self, index: Tensor) -> TensorCameras:
+        """A sub-batch."""
+        parts = (self.source_mm, self.centre_mm, self.u, self.v, self.pitch_mm)
+        return TensorCameras(*(part[index] for part in parts))
+
     def to_cameras(self) -> Cameras:
         """The same cameras as arrays."""
         parts = (self.source_mm, self.centre_mm, self.u, self.v, self.pitch_mm)

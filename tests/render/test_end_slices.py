@@ -20,21 +20,29 @@ def test_no_ray_sees_beyond_what_was_repeated(
     z: float, primary: float, secondary: float, body: Patient, renderer: Renderer
 ) -> None:
     cameras = cone_beam([[5.0, 3.0, z]], primary, secondary, 500, 800, 8)
-    below, above = slices_beyond(body.volume, cameras, SIZE)
+    below, above = (int(count) for count in slices_beyond(body.volume, cameras, SIZE)[0])
     longer = repeat_ends(body.volume, below, above)
-    assert slices_beyond(longer, cameras, SIZE) == (0, 0) or max(below, above) == MAX_REPEATED
+    assert not slices_beyond(longer, cameras, SIZE).any() or max(below, above) == MAX_REPEATED
     images = [renderer.render([Patient(f"longer-{z}-{primary}-{secondary}", longer)], cameras, SIZE)]
     images.append(renderer.render([body], cameras, SIZE))
     assert np.allclose(*images, rtol=1e-4, atol=1e-4)
 
 
 def test_a_field_within_the_ct_needs_no_more_slices(body: Patient) -> None:
-    assert slices_beyond(body.volume, cone_beam([[0, 0, 0]], 0, 0, 500, 800, 4), SIZE) == (0, 0)
+    assert not slices_beyond(body.volume, cone_beam([[0, 0, 0]], 0, 0, 500, 800, 4), SIZE).any()
 
 
 def test_rays_that_miss_the_body_need_none(body: Patient) -> None:
-    assert slices_beyond(body.volume, cone_beam([[5000.0, 0, 0]], 90, 0, 500, 800, 1), (1, 1))[0] >= 0
-    assert slices_beyond(body.volume, cone_beam([[0, 5000.0, 900]], 90, 0, 500, 800, 1), SIZE) == (0, 0)
+    assert not slices_beyond(body.volume, cone_beam([[0, 5000.0, 900]], 90, 0, 500, 800, 1), SIZE).any()
+
+
+def test_every_camera_has_its_own_count(body: Patient) -> None:
+    cameras = cone_beam([[0, 0, 0], [0, 0, 140], [0, 0, -140]], 10, 5, 500, 800, 8)
+    together = slices_beyond(body.volume, cameras, SIZE)
+    assert together.shape == (3, 2) and together[1, 1] > 0 and together[2, 0] > 0
+    for row in range(3):
+        assert np.array_equal(slices_beyond(body.volume, cameras[[row]], SIZE)[0], together[row])
+    assert slices_beyond(body.volume, cameras[:0], SIZE).shape == (0, 2)
 
 
 def test_repeated_slices_keep_their_place(body: Patient) -> None:

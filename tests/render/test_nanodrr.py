@@ -80,6 +80,16 @@ def test_patients_beyond_the_memory_are_dropped(body: Patient, oblique: Patient)
     assert len(small._scenes) == 1 and np.array_equal(images[0], images[2])
 
 
+def test_what_was_rendered_before_changes_no_bit(body: Patient) -> None:
+    cameras = cone_beam([[0, 0, 0], [0, 0, 140], [0, 0, -300], [0, 0, 0]], [25, 0, 90, 0], [20, 0, 0, 50], 700, 1000, 8)
+    used = NanodrrRenderer(device="cpu")
+    together = used.render([body] * 4, cameras, SIZE)
+    for row in range(4):
+        fresh = NanodrrRenderer(device="cpu").render([body], cameras[[row]], SIZE)[0]
+        assert np.allclose(fresh, together[row], rtol=1e-6, atol=1e-6)
+        assert np.array_equal(fresh, used.render([body], cameras[[row]], SIZE)[0])
+
+
 def test_devices_that_are_not_there_are_refused() -> None:
     with pytest.raises(CarmError, match="'abacus' cannot be used"):
         NanodrrRenderer(device="abacus")
