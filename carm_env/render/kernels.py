@@ -30,7 +30,7 @@ INLINE: Any = {"fastmath": True, "error_model": "numpy", "nogil": True, "forcein
 _P0, _PS, _Q0, _QS, _BEGIN, _END, _CM = range(7)
 _ROWS = 7
 
-STEEPEST = 1.25
+STEEPEST = 1.4
 """Voxels that a ray may move across from plane to plane before its bundle is split by axes."""
 TILE_LONG, TILE_SHORT = 16, 8
 """Pixels of a bundle of rays: long where it runs along memory and shares cache lines, small so that its planes stay in
@@ -317,11 +317,10 @@ def _bundle(volume, turned, shape, bricks, source, pixel, down, right, affine, m
             image[1, r % height, r // height] += cm * bone
 
 
-@njit(**OPTIONS)
-def _rows_run_along_memory(source, corner, down, across, height, width):
-    """Whether going down the image moves farther along memory than going across does, for the central ray."""
-    x = corner + 0.5 * (height - 1) * down + 0.5 * (width - 1) * across - source
-    q = 1 if abs(x[2]) > max(abs(x[0]), abs(x[1])) else 2
+@njit(**INLINE)
+def _stands(middle, down, across):
+    """Whether going down the image moves farther along memory than going across does, for a ray to ``middle``."""
+    q = 1 if abs(middle[2]) > STEEPEST * max(abs(middle[0]), abs(middle[1])) else 2
     return abs(down[q]) >= abs(across[q])
 
 
@@ -334,20 +333,25 @@ def project(volume, turned, shape, bricks, sources, corners, columns, rows, affi
     may be empty when ``runs_along_z`` denies that it is needed.
     """
     cameras, _, height, width = images.shape
-    strips = (max(height, width) + TILE_SHORT - 1) // TILE_SHORT
+    strips = (width + TILE_LONG - 1) // TILE_LONG
     share = (strips + workers - 1) // workers
     for task in prange(workers * cameras * share):
-        camera, start = task // share % cameras, (task // (cameras * share) * share + task % share) * TILE_SHORT
+        camera, left = task // share % cameras, (task // (cameras * share) * share + task % share) * TILE_LONG
         down, across, source = rows[camera], columns[camera], sources[camera]
-        image = images[camera].transpose(0, 2, 1)
-        if _rows_run_along_memory(source, corners[camera], down, across, height, width):
-            image = image.transpose(0, 2, 1)
-        else:
-            down, across = across, down
-        stop = min(start + TILE_SHORT, image.shape[2])
+        right = min(left + TILE_LONG, width)
         rays = np.empty(_ROWS * TILE_LONG * TILE_SHORT, np.float32)
         sums = np.empty((3, TILE_LONG * TILE_SHORT), np.float32)
-        for top in range(0, image.shape[1] if start < stop else 0, TILE_LONG):
-            tile = image[:, top : min(top + TILE_LONG, image.shape[1]), start:stop]
-            pixel = corners[camera] + start * across + top * down
-            _bundle(volume, turned, shape, bricks, source, pixel, down, across, affine, model, rays, sums, tile)
+        for top in range(0, height if left < right else 0, TILE_LONG):
+            bottom = min(top + TILE_LONG, height)
+            first = corners[camera] + left * across + top * down
+            middle = first + 0.5 * (right - left) * across + 0.5 * (bottom - top) * down - source
+            if _stands(middle, down, across):
+                for at in range(left, right, TILE_SHORT):
+                    tile = images[camera, :, top:bottom, at : min(at + TILE_SHORT, right)]
+                    pixel = first + (at - left) * across
+                    _bundle(volume, turned, shape, bricks, source, pixel, down, across, affine, model, rays, sums, tile)
+            else:
+                for at in range(top, bottom, TILE_SHORT):
+                    tile = images[camera, :, at : min(at + TILE_SHORT, bottom), left:right].transpose(0, 2, 1)
+                    pixel = first + (at - top) * down
+                    _bundle(volume, turned, shape, bricks, source, pixel, across, down, affine, model, rays, sums, tile)
