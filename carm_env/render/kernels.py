@@ -65,21 +65,23 @@ def _steepest(direction):
 
 
 @njit(**OPTIONS)
-def _common_axis(n, height, source, pixel, down, right):
-    """The axis along which the whole bundle can run, or -1; along z only where neither x nor y will do, because that
-    takes more planes and another copy of the volume."""
+def _common_axis(n, height, source, pixel, down, right, along_z):
+    """The axis along which the whole bundle can run, or -1; along z, if at all, only where neither x nor y will do,
+    because that takes more planes and another copy of the volume."""
     middle = _to_pixel(n // height // 2 * height + height // 2, height, source, pixel, down, right)
     lateral = 0 if abs(middle[0]) >= abs(middle[1]) else 1
     if _all_run_along(lateral, n, height, source, pixel, down, right):
         return lateral
-    return 2 if _all_run_along(2, n, height, source, pixel, down, right) else -1
+    return 2 if along_z and _all_run_along(2, n, height, source, pixel, down, right) else -1
 
 
 @njit(**OPTIONS)
 def _all_run_along(axis, n, height, source, pixel, down, right):
+    """Whether every ray runs the same way along an axis and steeply enough; both follow from the bundle's corners."""
+    onwards = _to_pixel(0, height, source, pixel, down, right)[axis] > 0
     for r in (0, height - 1, n - height, n - 1):
         d = _to_pixel(r, height, source, pixel, down, right)
-        if STEEPEST * abs(d[axis]) < max(abs(d[0]), abs(d[1]), abs(d[2])):
+        if STEEPEST * abs(d[axis]) < max(abs(d[0]), abs(d[1]), abs(d[2])) or (d[axis] > 0) != onwards:
             return False
     return True
 
@@ -290,7 +292,7 @@ def _bundle(volume, turned, shape, bricks, source, pixel, down, right, affine, m
     height = image.shape[1]
     n = height * image.shape[2]
     image[:] = 0.0
-    axis = _common_axis(n, height, source, pixel, down, right)
+    axis = _common_axis(n, height, source, pixel, down, right, turned.size > 0)
     bx, by = bricks.shape[1] * bricks.shape[2], bricks.shape[2]
     for a in range(3):
         p, q = (1, 2) if a == 0 else ((0, 2) if a == 1 else (0, 1))

@@ -7,6 +7,8 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from carm_env.geometry import Cameras, cone_beam
 from carm_env.patient.model import Patient, Volume
@@ -101,6 +103,16 @@ def test_source_and_detector_may_lie_inside_the_body(
         cameras = cone_beam([[5.0, 3.0, 2.0]], 20, secondary, sod, sid, pitch)
         truth = render_reference(body.volume, cameras, (16, 16), 0.05)[0]
         assert errors(renderer.render([body], cameras, (16, 16))[0], truth)[0] <= 0.08
+
+
+@settings(deadline=None, max_examples=150)
+@given(primary=st.floats(-180, 180), secondary=st.floats(-60, 60), width=st.floats(20, 120), rows=st.integers(1, 20))
+def test_pixels_many_degrees_wide_agree_with_float64(
+    renderer: Renderer, body: Patient, primary: float, secondary: float, width: float, rows: int
+) -> None:
+    cameras = cone_beam([[5.0, 3.0, 2.0]], primary, secondary, 250, 400, width)
+    truth = render_reference(body.volume, cameras, (rows, 12), 0.2)[0]
+    assert np.abs(renderer.render([body], cameras, (rows, 12))[0].sum(0) - truth.sum(0)).max() <= 0.02 * truth.max()
 
 
 def test_end_slices_continue(renderer: Renderer, body: Patient) -> None:
