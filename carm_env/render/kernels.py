@@ -30,8 +30,9 @@ INLINE: Any = {"fastmath": True, "error_model": "numpy", "nogil": True, "forcein
 _P0, _PS, _Q0, _QS, _BEGIN, _END, _CM = range(7)
 _ROWS = 7
 
-STEEPEST = 1.4
-"""Voxels that a ray may move across from plane to plane before its bundle is split by axes."""
+STEEPEST = 1.75
+"""Voxels that a ray may move across from plane to plane before it runs along z or its bundle is split by axes: enough
+for views tilted by 50 degrees, whose bone is then at most 1.0 % off (0.7 % with 1.4, at 1.25 times the cost)."""
 TILE_LONG, TILE_SHORT = 16, 8
 """Pixels of a bundle of rays: long where it runs along memory and shares cache lines, small so that its planes stay in
 the L2 cache."""
@@ -57,9 +58,9 @@ def _to_pixel(r, height, source, pixel, down, right):
 
 
 @njit(**INLINE)
-def _steepest(direction):
+def _axis_of(direction):
     x, y, z = abs(direction[0]), abs(direction[1]), abs(direction[2])
-    if z > x and z > y:
+    if z > STEEPEST * max(x, y):
         return 2
     return 0 if x >= y else 1
 
@@ -102,7 +103,7 @@ def _set_rays(rays, n, height, source, pixel, down, right, affine, a, p, q, all_
     found = False
     for r in range(n):
         d = _to_pixel(r, height, source, pixel, down, right)
-        if not all_of_them and (_steepest(d) != a or d[a] == 0.0):
+        if not all_of_them and (_axis_of(d) != a or d[a] == 0.0):
             continue
         found = True
         inverse = 1.0 / d[a]
@@ -138,9 +139,9 @@ def _planes(rays, n, a, shape, p_max, q_max):
         if a == 2:
             low, high = _clip(rays[_Q0 * n + r], rays[_QS * n + r], q_max, low, high)
         begin, end = rays[_BEGIN * n + r], rays[_END * n + r]
+        born, dead = max(born, begin), min(dead, end)
         if low > high or low > end or high < begin:
             continue
-        born, dead = max(born, begin), min(dead, end)
         first, last = min(first, max(low, begin)), max(last, min(high, end))
     if first > last:
         return 0, -1, born, dead
@@ -287,12 +288,14 @@ def _march(
 
 
 @njit(**OPTIONS)
-def _bundle(volume, turned, shape, bricks, source, pixel, down, right, affine, model, rays, sums, image):
-    """Fills ``image`` [2, h, w] with line integrals of rays to ``pixel + row down + column right`` (voxel indices)."""
-    height = image.shape[1]
-    n = height * image.shape[2]
-    image[:] = 0.0
-    axis = _common_axis(n, height, source, pixel, down, right, turned.size > 0)
+def _bundle(
+    volume, turned, along_z, shape, bricks, source, pixel, height, width, down, right, affine, model, rays, sums, image,
+    place,
+):  # fmt: skip
+    """Adds line integrals of rays to ``pixel + i down + j right`` (voxel indices), i < height and j < width, to
+    ``image`` [2, pixels] at ``place[0] + i place[1] + j place[2]``."""
+    n = height * width
+    axis = _common_axis(n, height, source, pixel, down, right, along_z)
     bx, by = bricks.shape[1] * bricks.shape[2], bricks.shape[2]
     for a in range(3):
         p, q = (1, 2) if a == 0 else ((0, 2) if a == 1 else (0, 1))
@@ -315,8 +318,9 @@ def _bundle(volume, turned, shape, bricks, source, pixel, down, right, affine, m
         )  # fmt: skip
         for r in range(n):
             bone, cm = sums[1, r], rays[_CM * n + r]
-            image[0, r % height, r // height] += cm * (model[5] * sums[0, r] - model[6] * bone)
-            image[1, r % height, r // height] += cm * bone
+            at = place[0] + r % height * place[1] + r // height * place[2]
+            image[0, at] += cm * (model[5] * sums[0, r] - model[6] * bone)
+            image[1, at] += cm * bone
 
 
 @njit(**INLINE)
@@ -326,34 +330,45 @@ def _stands(middle, down, across):
     return abs(down[q]) >= abs(across[q])
 
 
+@njit(**OPTIONS)
+def _strip(volume, turned, along_z, shape, bricks, source, corner, across, down, affine, model, left, image):
+    """Adds the line integrals of columns ``left`` to ``left + TILE_LONG`` to ``image`` [2, H, W]."""
+    _, height, width = image.shape
+    flat = image.reshape(2, height * width)
+    w = min(TILE_LONG, width - left)
+    rays = np.empty(_ROWS * TILE_LONG * TILE_SHORT, np.float32)
+    sums = np.empty((3, TILE_LONG * TILE_SHORT), np.float32)
+    for top in range(0, height, TILE_LONG):
+        h = min(TILE_LONG, height - top)
+        pixel = corner + left * across + top * down
+        if _stands(pixel + 0.5 * w * across + 0.5 * h * down - source, down, across):
+            run, side, length, sides, steps = down, across, h, w, (width, 1)
+        else:
+            run, side, length, sides, steps = across, down, w, h, (1, width)
+        for at in range(0, sides, TILE_SHORT):
+            place = (top * width + left + at * steps[1], steps[0], steps[1])
+            _bundle(
+                volume, turned, along_z, shape, bricks, source, pixel + at * side, length,
+                min(TILE_SHORT, sides - at), run, side, affine, model, rays, sums, flat, place,
+            )  # fmt: skip
+
+
 @njit(parallel=True, **OPTIONS)
-def project(volume, turned, shape, bricks, sources, corners, columns, rows, affine, model, workers, images):
-    """Fills ``images`` [M, 2, H, W] for one volume.
+def project(volume, turned, along_z, shape, bricks, sources, corners, columns, rows, affine, model, workers, images):
+    """Adds the line integrals through one volume to ``images`` [M, 2, H, W].
 
     Cameras are given in padded voxel indices, float64 [M, 3]: focal spot, centre of pixel (0, 0), step to the next
-    column and to the next row. ``affine`` [3, 3] takes index steps to millimetres; ``model``: ``model_of``. ``turned``
-    may be empty when ``runs_along_z`` denies that it is needed.
+    column and to the next row. ``along_z`` [M] tells which of them may have rays more than ``STEEPEST`` times as steep
+    along z as along x and y; without any, ``turned`` may be empty. ``affine`` [3, 3] takes index steps to millimetres;
+    ``model``: ``model_of``.
     """
-    cameras, _, height, width = images.shape
+    cameras, width = images.shape[0], images.shape[3]
     strips = (width + TILE_LONG - 1) // TILE_LONG
     share = (strips + workers - 1) // workers
     for task in prange(workers * cameras * share):
-        camera, left = task // share % cameras, (task // (cameras * share) * share + task % share) * TILE_LONG
-        down, across, source = rows[camera], columns[camera], sources[camera]
-        right = min(left + TILE_LONG, width)
-        rays = np.empty(_ROWS * TILE_LONG * TILE_SHORT, np.float32)
-        sums = np.empty((3, TILE_LONG * TILE_SHORT), np.float32)
-        for top in range(0, height if left < right else 0, TILE_LONG):
-            bottom = min(top + TILE_LONG, height)
-            first = corners[camera] + left * across + top * down
-            middle = first + 0.5 * (right - left) * across + 0.5 * (bottom - top) * down - source
-            if _stands(middle, down, across):
-                for at in range(left, right, TILE_SHORT):
-                    tile = images[camera, :, top:bottom, at : min(at + TILE_SHORT, right)]
-                    pixel = first + (at - left) * across
-                    _bundle(volume, turned, shape, bricks, source, pixel, down, across, affine, model, rays, sums, tile)
-            else:
-                for at in range(top, bottom, TILE_SHORT):
-                    tile = images[camera, :, at : min(at + TILE_SHORT, bottom), left:right].transpose(0, 2, 1)
-                    pixel = first + (at - top) * down
-                    _bundle(volume, turned, shape, bricks, source, pixel, across, down, affine, model, rays, sums, tile)
+        camera, strip = task // share % cameras, task // (cameras * share) * share + task % share
+        if strip < strips:
+            _strip(
+                volume, turned, along_z[camera], shape, bricks, sources[camera], corners[camera], columns[camera],
+                rows[camera], affine, model, strip * TILE_LONG, images[camera],
+            )  # fmt: skip

@@ -105,21 +105,22 @@ def _project(
         cameras.source_mm @ linear.T + offset, corner @ linear.T + offset, column @ linear.T, row @ linear.T,
     )  # fmt: skip
     along_z = _run_along_z(corner - source, column * (size[1] - 1), row * (size[0] - 1))
-    turned = packed.turned if along_z else _NOT_TURNED
-    images = np.empty((len(cameras), 2, *size), np.float32)
+    turned = packed.turned if along_z.any() else _NOT_TURNED
+    images = np.zeros((len(cameras), 2, *size), np.float32)
     kernels.project(
-        packed.voxels, turned, packed.shape, packed.bricks, source, corner, column, row, packed.to_mm, model,
+        packed.voxels, turned, along_z, packed.shape, packed.bricks, source, corner, column, row, packed.to_mm, model,
         numba.get_num_threads(), images,
     )  # fmt: skip
     return images
 
 
-def _run_along_z(corner: F64, across: F64, down: F64) -> bool:
-    """False if every ray between four corners [M, 3] runs more steeply along x or y than along z.
+def _run_along_z(corner: F64, across: F64, down: F64) -> NDArray[np.bool_]:
+    """Which of M views may hold rays more than ``STEEPEST`` times as steep along z as along x and y, from their corners
+    [M, 3] in voxel indices.
 
-    ``s d_x - |d_z|`` is concave over the detector, so that it is least at a corner, for either sign s; y alike.
+    ``STEEPEST s d_x - |d_z|`` is concave over the detector, so that it is least at a corner, for either sign s; y too.
     """
     corners = np.stack([corner, corner + across, corner + down, corner + across + down])
-    lateral, axial = corners[..., :2], np.abs(corners[..., 2:])
+    lateral, axial = kernels.STEEPEST * corners[..., :2], np.abs(corners[..., 2:])
     steeper = np.all(lateral >= axial, axis=0) | np.all(-lateral >= axial, axis=0)
-    return not bool(np.all(np.any(steeper, axis=1)))
+    return np.asarray(~np.any(steeper, axis=1))

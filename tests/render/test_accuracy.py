@@ -7,7 +7,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from carm_env.geometry import Cameras, cone_beam
@@ -106,6 +106,7 @@ def test_source_and_detector_may_lie_inside_the_body(
 
 
 @settings(deadline=None, max_examples=150)
+@example(primary=0.0, secondary=49.0, width=93.0, rows=20)
 @given(primary=st.floats(-180, 180), secondary=st.floats(-60, 60), width=st.floats(20, 120), rows=st.integers(1, 20))
 def test_pixels_many_degrees_wide_agree_with_float64(
     renderer: Renderer, body: Patient, primary: float, secondary: float, width: float, rows: int
