@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
-import time
 from collections.abc import Callable
 from dataclasses import replace
-from statistics import median
+from functools import partial
 from typing import Any
 
 import gymnasium
 import numpy as np
 
 import carm_env  # noqa: F401  (registers the environments)
+from benchmarks.timing import in_turns
 from carm_env.env import CArmEnv
 from carm_env.episode.dose import episode_irradiations, episode_skin
 from carm_env.episode.manifest import cpu_name
@@ -29,6 +29,9 @@ from carm_env.xray.exposure import ExposureRequest, Technique
 
 LANES = 8
 
+Stage = tuple[int, Callable[[], object]]
+"""How often a stage is repeated in a row, and what it does."""
+
 
 def measure(patient: str = "phantom:0", rounds: int = 20) -> dict[str, Any]:
     """Medians over interleaved rounds.
@@ -41,15 +44,8 @@ def measure(patient: str = "phantom:0", rounds: int = 20) -> dict[str, Any]:
         Plain data: ``stages_ms`` (a stage's median), ``rates`` (per second), ``machine``.
     """
     stages = _stages(patient)
-    for stage in stages.values():
-        stage()
-    times: dict[str, list[float]] = {name: [] for name in stages}
-    for _ in range(rounds):
-        for name, stage in stages.items():
-            began = time.perf_counter()
-            repeats = stage()
-            times[name].append((time.perf_counter() - began) / repeats)
-    typical = {name: median(values) for name, values in times.items()}
+    times = in_turns({name: partial(_repeat, count, call) for name, (count, call) in stages.items()}, rounds)
+    typical = {name: 0.001 * times[name]["median_ms"] / count for name, (count, _) in stages.items()}
     vector = f"vector step of {LANES}"
     return {
         "patient": patient,
@@ -72,8 +68,8 @@ def describe_machine() -> dict[str, Any]:
     return {"cpu": cpu_name(), "cores": cores, "python": platform.python_version(), "system": platform.system()}
 
 
-def _stages(patient: str) -> dict[str, Callable[[], int]]:
-    """Stage name to a function that runs it and returns how many times it did."""
+def _stages(patient: str) -> dict[str, Stage]:
+    """Stages by name."""
     env = gymnasium.make("CArm/PelvisToHead-v0", patient=patient, max_episode_steps=10**9)
     core = env.unwrapped
     assert isinstance(core, CArmEnv)
@@ -84,14 +80,14 @@ def _stages(patient: str) -> dict[str, Callable[[], int]]:
     vector.reset(seed=0)
     _look_at_target(vector.simulator)
     return _parts(core.simulator) | _dose(env, exposing) | {
-        "env step, both planes exposed": _times(3, lambda: env.step(exposing)),
-        "env step, unexposed": _times(30, lambda: env.step(idle)),
-        f"vector step of {LANES}, exposed": _times(1, lambda: vector.step(np.tile(exposing, (LANES, 1)))),
-        f"vector step of {LANES}, unexposed": _times(10, lambda: vector.step(np.tile(idle, (LANES, 1)))),
+        "env step, both planes exposed": (3, lambda: env.step(exposing)),
+        "env step, unexposed": (30, lambda: env.step(idle)),
+        f"vector step of {LANES}, exposed": (1, lambda: vector.step(np.tile(exposing, (LANES, 1)))),
+        f"vector step of {LANES}, unexposed": (10, lambda: vector.step(np.tile(idle, (LANES, 1)))),
     }
 
 
-def _parts(sim: Simulator) -> dict[str, Callable[[], int]]:
+def _parts(sim: Simulator) -> dict[str, Stage]:
     """The stages inside a step of the biplane, each on its own."""
     setup, imaging = sim.setups[0], sim.imaging
     assert setup is not None
@@ -114,17 +110,17 @@ def _parts(sim: Simulator) -> dict[str, Callable[[], int]]:
     )
     rest, swung_in = np.zeros((1, 8)), np.array([True])
     return {
-        "machine step": _times(30, lambda: sim.machine.step(state, rest, swung_in, DT_S, [setup.hull])),
-        "render, biplane pair 128x128": _times(3, lambda: imaging.renderer.render(patients, local, size)),
-        "x-ray chain, pair": _times(3, lambda: imaging.chain.expose(integrals, request, rngs)),
-        "x-ray chain without scatter, pair": _times(3, lambda: unscattered.expose(integrals, request, rngs)),
-        "x-ray chain with full scatter, pair": _times(3, lambda: scattered.expose(integrals, request, rngs)),
-        "display, pair": _times(3, lambda: to_display(shot.exposure.signal, shot.exposure.mask)),
-        "perception oracle, pair": _times(3, lambda: sim.perceive(shot, sim.full_field_mm)),
+        "machine step": (30, lambda: sim.machine.step(state, rest, swung_in, DT_S, [setup.hull])),
+        "render, biplane pair 128x128": (3, lambda: imaging.renderer.render(patients, local, size)),
+        "x-ray chain, pair": (3, lambda: imaging.chain.expose(integrals, request, rngs)),
+        "x-ray chain without scatter, pair": (3, lambda: unscattered.expose(integrals, request, rngs)),
+        "x-ray chain with full scatter, pair": (3, lambda: scattered.expose(integrals, request, rngs)),
+        "display, pair": (3, lambda: to_display(shot.exposure.signal, shot.exposure.mask)),
+        "perception oracle, pair": (3, lambda: sim.perceive(shot, sim.full_field_mm)),
     }
 
 
-def _dose(env: gymnasium.Env[Any, Any], exposing: np.ndarray) -> dict[str, Callable[[], int]]:
+def _dose(env: gymnasium.Env[Any, Any], exposing: np.ndarray) -> dict[str, Stage]:
     """The skin dose map of one step that exposes both planes."""
     core = env.unwrapped
     assert isinstance(core, CArmEnv)
@@ -136,16 +132,12 @@ def _dose(env: gymnasium.Env[Any, Any], exposing: np.ndarray) -> dict[str, Calla
     assert setup is not None
     skin = episode_skin(recorder.finish(), setup, simulator.config, simulator.device)
     shots = episode_irradiations(recorder.finish(), simulator.config, simulator.device)
-    return {"skin dose map, pair": _times(3, lambda: skin.add(shots))}
+    return {"skin dose map, pair": (3, lambda: skin.add(shots))}
 
 
-def _times(count: int, call: Callable[[], object]) -> Callable[[], int]:
-    def stage() -> int:
-        for _ in range(count):
-            call()
-        return count
-
-    return stage
+def _repeat(count: int, call: Callable[[], object]) -> None:
+    for _ in range(count):
+        call()
 
 
 def _look_at_target(simulator: Simulator) -> None:

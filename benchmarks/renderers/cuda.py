@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.renderers.peers import nanodrr_subject
 from benchmarks.renderers.scenes import DETECTOR_MM, SID_MM, SOD_MM
-from benchmarks.renderers.timing import in_turns
+from benchmarks.timing import in_turns
 from carm_env.errors import CarmError
 from carm_env.geometry import Cameras, cone_beam
 from carm_env.patient.model import Patient

@@ -14,8 +14,8 @@ from benchmarks.renderers.cuda import measure_cuda
 from benchmarks.renderers.marks import marks
 from benchmarks.renderers.peers import NANODRR_SAMPLES, installed, peers
 from benchmarks.renderers.picture import draw
-from benchmarks.renderers.timing import in_turns
 from benchmarks.throughput import describe_machine
+from benchmarks.timing import in_turns
 from carm_env.errors import CarmError
 from carm_env.geometry import Cameras
 from carm_env.patient.load import load_patient

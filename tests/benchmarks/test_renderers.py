@@ -15,7 +15,7 @@ from benchmarks.renderers.marks import marks
 from benchmarks.renderers.peers import peers
 from benchmarks.renderers.picture import draw
 from benchmarks.renderers.suite import run
-from benchmarks.renderers.timing import in_turns
+from benchmarks.timing import in_turns
 from carm_env.patient.model import Patient, Volume
 from carm_env.render.numba_renderer import NumbaRenderer
 

@@ -19,6 +19,6 @@ def in_turns(functions: dict[str, Callable[[], Any]], rounds: int) -> dict[str, 
             function()
             times[name].append(1000 * (time.perf_counter() - begin))
     return {
-        name: {"median_ms": round(statistics.median(some), 2), "best_ms": round(min(some), 2)}
+        name: {"median_ms": round(statistics.median(some), 3), "best_ms": round(min(some), 3)}
         for name, some in times.items()
     }
