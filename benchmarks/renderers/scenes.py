@@ -60,9 +60,13 @@ def _slice(x: Image, y: Image, z: float) -> Image:
     return hu
 
 
-def pair(pixels: int = SIZE[0], secondary_deg: tuple[float, float] = (9.0, -7.0)) -> Cameras:
+def pair(
+    pixels: int = SIZE[0],
+    secondary_deg: tuple[float, float] = (9.0, -7.0),
+    primary_deg: tuple[float, float] = (12.0, 97.0),
+) -> Cameras:
     """A biplane pair of oblique views of the origin."""
-    return cone_beam(np.zeros((2, 3)), [12.0, 97.0], secondary_deg, SOD_MM, SID_MM, DETECTOR_MM / pixels)
+    return cone_beam(np.zeros((2, 3)), primary_deg, secondary_deg, SOD_MM, SID_MM, DETECTOR_MM / pixels)
 
 
 @dataclass(frozen=True)

@@ -113,10 +113,15 @@ def _pair(body: Patient, renderers: dict[str, Renderer], pixels: int, rounds: in
 def _tilted(body: Patient, rounds: int) -> dict[str, Any]:
     """Views that look more and more along the body, alone and as a pair, one plane to the head and one to the feet."""
     renderer = NumbaRenderer()
-    rows = {"frontal": [0], "lateral": [1], "pair": [0, 1]}
+    looks = {
+        "frontal": ([0], (12.0, 97.0)),
+        "between": ([0], (45.0, 135.0)),
+        "lateral": ([1], (12.0, 97.0)),
+        "pair": ([0, 1], (12.0, 97.0)),
+    }
     views = {
-        f"{name}, {tilt} degrees": scenes.pair(secondary_deg=(tilt, -tilt))[rows[name]]
-        for name in rows
+        f"{name}, {tilt} degrees": scenes.pair(secondary_deg=(tilt, -tilt), primary_deg=primary_deg)[rows]
+        for name, (rows, primary_deg) in looks.items()
         for tilt in TILTS_DEG
     }
     result: dict[str, Any] = in_turns({name: _call(renderer, body, some) for name, some in views.items()}, rounds)

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 
 from carm_env.geometry import Cameras, cone_beam
 from carm_env.patient.model import Patient, Volume
 from carm_env.render.protocol import Renderer
 from carm_env.render.reference import line_integrals, render_reference
 from carm_env.xray.materials import mixture
+from tests.render.conftest import centred, patient
 
 ANGLES = [(0, 0), (90, 0), (35, 25), (-60, -30), (0, 50), (10, 70), (0, 90), (180, -50)]
 DATA = Path(os.environ.get("CARM_DATA_DIR", Path(__file__).parents[2] / "../shared/data"))
@@ -93,6 +95,20 @@ def test_any_angulation_agrees_with_float64(renderer: Renderer, name: str, reque
         found.append(errors(renderer.render([patient], cameras, (24, 24))[0], truth))
     assert np.mean(found, axis=0)[0] <= 0.05
     assert np.max(found, axis=0)[0] <= 0.08 and np.max(found, axis=0)[1] <= 0.5
+
+
+@pytest.mark.parametrize(("primary", "secondary"), [(0, 50), (45, 0), (45, 50), (-60, -45)])
+def test_bone_of_a_grainy_ct_is_not_lost_in_steep_views(
+    renderer: Renderer, primary: float, secondary: float
+) -> None:
+    grain = np.random.default_rng(1).normal(250, 250, (60, 60, 60))
+    hu = np.full((80, 80, 80), -1000.0)
+    hu[10:-10, 10:-10, 10:-10] = gaussian_filter(grain, 0.6)
+    grainy = patient("grainy", hu, centred((2, 2, 2), hu.shape))
+    cameras = cone_beam([[0.0, 0, 0]], primary, secondary, 500, 800, 12)
+    truth = render_reference(grainy.volume, cameras, (16, 16), 0.2)[0, 1]
+    bone = renderer.render([grainy], cameras, (16, 16))[0, 1]
+    assert bone.mean() == pytest.approx(truth.mean(), rel=0.01)
 
 
 @pytest.mark.parametrize(("sod", "sid", "pitch"), [(40, 500, 12), (500, 510, 8), (30, 40, 1)])
