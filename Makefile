@@ -35,7 +35,7 @@ $(VENV)/core.done: pyproject.toml constraints.txt
 
 $(VENV)/dev.done: $(VENV)/core.done
 	@echo "adding what the tests need"
-	$(PIP) --editable ".[dev,rl,gpu]"
+	$(PIP) --editable ".[dev,rl,perception,gpu]"
 	touch $@
 
 clean:
