@@ -12,6 +12,7 @@ from agents.scripted.blind_check import BlindCheck
 from agents.scripted.continuous import Continuous
 from agents.scripted.oracle import Oracle
 from agents.scripted.random import Random
+from agents.scripted.regress_jump import RegressJump
 from agents.scripted.step_and_shoot import StepAndShoot
 from carm_env.sim.localisers.registry import build
 
@@ -29,6 +30,7 @@ class Policy(Protocol):
 
 
 POLICIES: dict[str, Callable[..., Policy]] = {
+    "regress_jump": RegressJump,
     "step_and_shoot": StepAndShoot,
     "continuous": Continuous,
     "oracle": Oracle,

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.belief import Belief, Rules, prior_of
+from agents.scripted.checks import within
 from agents.scripted.memory import Memory, Plan
 from agents.scripted.servo import Servo
-from agents.scripted.target import Target
 from agents.scripted.view import View
 from carm_env.machine.presets import DevicePreset
 from carm_env.machine.presets import device as device_preset
@@ -32,6 +33,8 @@ CAREFUL_MM = 30.0
 
 class Laned(ABC):
     """Stable-Baselines3's ``predict`` for a policy that handles one lane at a time."""
+
+    rules = Rules()
 
     def predict(
         self,
@@ -65,7 +68,7 @@ class Laned(ABC):
 
     def begin(self, lane: int, view: View) -> Memory:
         """Memory of a new episode."""
-        return Memory(lane, Target.prior(anywhere=view.goal >= 0))
+        return Memory(lane, Belief(*prior_of(view.target, view.record), self.rules))
 
     @abstractmethod
     def act(self, view: View, memory: Memory) -> Action:
@@ -83,11 +86,18 @@ class Scripted(Laned):
         max_contacts: contacts after which it gives up.
         deploy_within_mm: distance from the final goal, along the table, at which plane B begins to swing in; about as
             far as the table goes while B is still clear of the trunk.
+        shared_error: see ``belief.Rules.share``.
     """
 
     def __init__(
-        self, device: str | DevicePreset = "artis_biplane", max_contacts: int = 4, deploy_within_mm: float = 500.0
+        self,
+        device: str | DevicePreset = "artis_biplane",
+        max_contacts: int = 4,
+        deploy_within_mm: float = 500.0,
+        shared_error: float = Rules.share,
     ) -> None:
+        within("shared_error", shared_error, 0.0, 1.0)
+        self.rules = Rules(share=shared_error)
         self.device = device if isinstance(device, DevicePreset) else device_preset(device)
         self.servo = Servo(self.device)
         self.full_field_mm = np.array([plane.full_field_mm for plane in self.device.planes])
@@ -144,8 +154,8 @@ class Scripted(Laned):
         action = np.full(action_size(view.planar), -1.0)
         action[layout["rates"]] = rates[[X, Z]] if view.planar else rates[:7]
         action[layout["expose"]] = np.where(plan.expose[:planes], 1.0, -1.0)
-        action[layout["field"]] = field_action(np.minimum(plan.field_mm, full_mm), full_mm)
-        action[layout["preset"]] = preset_action(plan.preset)
+        action[layout["field"]] = field_action(np.minimum(plan.look.field_mm, full_mm), full_mm)
+        action[layout["preset"]] = preset_action(plan.look.preset)
         action[layout["declare"]] = 1.0 if plan.declare else -1.0
         if not view.planar:
             action[layout["deploy"]] = 1.0 if plan.deploy else -1.0

@@ -9,7 +9,7 @@ import numpy as np
 from agents.scripted.base import Scripted, near
 from agents.scripted.checks import at_least, check_search
 from agents.scripted.finish import VERIFY_FIELD_MM, Finish
-from agents.scripted.memory import NORMAL, Memory, Plan
+from agents.scripted.memory import NORMAL, Look, Memory, Plan
 from agents.scripted.view import View
 from carm_env.machine.state import X, Z
 
@@ -32,7 +32,7 @@ class Continuous(Scripted):
         tolerance_mm: believed root mean square error up to which arrival is declared.
         max_tries: verifications that may fail before it gives up.
         patience: exposures at the target that tell too little before it gives up.
-        scripted: ``device``, ``max_contacts``, ``deploy_within_mm`` of ``Scripted``.
+        scripted: ``device``, ``max_contacts``, ``deploy_within_mm``, ``shared_error`` of ``Scripted``.
     """
 
     def __init__(
@@ -49,18 +49,18 @@ class Continuous(Scripted):
         super().__init__(**scripted)
         at_least("speed_mm_s", speed_mm_s, 1.0)
         at_least("field_mm", field_mm, VERIFY_FIELD_MM)
-        check_search(close_sd_mm, preset, tolerance_mm, max_tries)
-        self.speed_mm_s, self.field_mm, self.preset = speed_mm_s, field_mm, preset
+        self.speed_mm_s, self.look = speed_mm_s, Look(field_mm, preset)
         self.close_sd_mm, self.patience = close_sd_mm, patience
-        self.finish = Finish(tolerance_mm, max_tries, field_mm)
+        self.finish = Finish(tolerance_mm, max_tries, Look(field_mm, NORMAL), depth=Look(field_mm))
+        check_search(close_sd_mm, self.look, self.finish)
 
     def decide(self, view: View, memory: Memory) -> Plan:
-        goal = memory.target.mm
+        goal = memory.belief.mm
         there = near(view, goal, THERE_MM) and bool(memory.fresh[0])
-        memory.closing |= there and bool(memory.target.sd_mm[[X, Z]].max() <= self.close_sd_mm)
+        memory.closing |= there and bool(memory.belief.sd_mm[[X, Z]].max() <= self.close_sd_mm)
         if memory.closing:
             return self.finish.plan(self, view, memory)
         memory.lost += there
         memory.give_up = memory.lost > self.patience
-        deploy = bool(memory.target.seen[Z]) and self.deploys(view, memory, goal)
-        return Plan(goal, deploy, (True, False), self.field_mm, self.preset, speed_mm_s=self.speed_mm_s)
+        deploy = bool(memory.belief.seen[Z]) and self.deploys(view, memory, goal)
+        return Plan(goal, deploy, (True, False), self.look, speed_mm_s=self.speed_mm_s)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.scripted.base import Scripted
-from agents.scripted.finish import VERIFY_FIELD_MM
-from agents.scripted.memory import NORMAL, Memory, Plan
+from agents.scripted.finish import VERIFY
+from agents.scripted.memory import Memory, Plan
 from agents.scripted.view import View
 
 F64 = NDArray[np.float64]
@@ -29,4 +29,4 @@ class Direct(Scripted):
         if not (view.deployed and self.arrived(view, goal)):
             return Plan(goal, self.deploys(view, memory, goal))
         memory.asked = "verify"
-        return Plan(goal, True, (True, True), VERIFY_FIELD_MM, NORMAL)
+        return Plan(goal, True, (True, True), VERIFY)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.scripted.target import Target
+from agents.belief import Belief
 from agents.scripted.view import View
 
 F64 = NDArray[np.float64]
 
-LOW, NORMAL = 1, 2
+SCOUT, LOW, NORMAL = 0, 1, 2
 """Dose presets: indices into ``carm_env.xray.exposure.PRESETS``."""
 
 
@@ -21,24 +21,24 @@ class Memory:
     """One lane's memory. Its arrays are replaced, never changed in place, so that a shallow copy is a copy.
 
     Attributes:
-        lane: index in the batch; steps: decisions so far; target: where the target is believed to be.
+        lane: index in the batch; steps: decisions so far; belief: where the target is.
         fresh: planes whose estimate came with the last step, bool [P].
-        age_s, elapsed_s, position: of the last observation; goal_mm: isocentre goal of the last plan.
+        age_s, elapsed_s: of the last observation; goal_mm: isocentre goal of the last plan.
         contacts: so far; retreat: steps of backing off left, towards ``retreat_mm``.
         give_up: stay in place and expose no more.
         stop_mm, lost: of the search: the next stop, and looks that led no further.
         closing: the final approach has begun.
-        aim_mm, asked, tries: of the final approach (``finish``): where it shall end, the exposure that is awaited
-            (``"verify"``, ``"depth"`` or nothing), attempts that did not convince.
+        aim_mm, asked, tries, refined: of the final approach (``finish``): where it shall end, the exposure that is
+            awaited (``"verify"``, ``"refine"``, ``"depth"`` or nothing), attempts that did not convince, refining
+            looks so far.
     """
 
     lane: int
-    target: Target
+    belief: Belief
     steps: int = 0
     fresh: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(2, bool))
     age_s: F64 | None = None
     elapsed_s: float = 0.0
-    position: F64 | None = None
     goal_mm: F64 | None = None
     contacts: int = 0
     retreat: int = 0
@@ -50,16 +50,24 @@ class Memory:
     aim_mm: F64 | None = None
     asked: str = ""
     tries: int = 0
+    refined: int = 0
 
     def take_in(self, view: View) -> None:
-        """Notes which estimates are new and updates the target with them."""
+        """Notes which estimates are new and updates the belief with them."""
         self.fresh = np.zeros(len(view.age_s), bool)
-        if self.age_s is not None and self.position is not None:
+        if self.age_s is not None:
             self.fresh = view.age_s < self.age_s + (view.elapsed_s - self.elapsed_s) - 1e-3
-            self.target = self.target.aged(float(np.linalg.norm(view.position[:3] - self.position[:3])))
-        for plane in np.flatnonzero(self.fresh & view.valid):
-            self.target = self.target.updated(view.position[:3] + view.estimate_mm[plane], view.sd_mm[plane])
-        self.age_s, self.elapsed_s, self.position = view.age_s, view.elapsed_s, view.position
+        for plane in np.flatnonzero(self.fresh & view.valid).tolist():
+            self.belief = self.belief.updated(view.evidence(plane))
+        self.age_s, self.elapsed_s = view.age_s, view.elapsed_s
+
+
+@dataclass(frozen=True)
+class Look:
+    """How to expose: side of the field at the isocentre (mm; infinite: the full detector), dose preset."""
+
+    field_mm: float = np.inf
+    preset: int = LOW
 
 
 @dataclass(frozen=True)
@@ -68,14 +76,13 @@ class Plan:
 
     Attributes:
         goal_mm: where the isocentre shall come to rest, table frame, [3] (y is ignored in planar tasks).
-        deploy: swing plane B in; expose: planes A and B; field_mm: side at the isocentre; preset: dose preset.
+        deploy: swing plane B in; expose: planes A and B; look: field and preset of both.
         declare: say that it has arrived; speed_mm_s: greatest table speed.
     """
 
     goal_mm: F64
     deploy: bool = False
     expose: tuple[bool, bool] = (False, False)
-    field_mm: float = np.inf
-    preset: int = LOW
+    look: Look = Look()
     declare: bool = False
     speed_mm_s: float = np.inf

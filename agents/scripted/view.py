@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from carm_env.machine.state import X, Z
+from agents.belief import Evidence
+from carm_env.machine.state import A1, A2, B1, B2, X, Z
+from carm_env.patient.model import LANDMARKS
+from carm_env.sim.perception import UNSEEN_SD_MM
 
 F64 = NDArray[np.float64]
 
@@ -25,7 +28,9 @@ class View:
         position, velocity: [8]; contact: the last motion touched something.
         deployed: plane B is swung in (always True in planar tasks, which need no plane B).
         estimate_mm, sd_mm: last estimates, [P, 3]; valid: [P]; age_s: [P].
+        nearest, visible: landmark probabilities of the last estimates, [P, 20].
         elapsed_s: episode time; goal: index of the landmark to reach, -1 where the task has a fixed goal.
+        record: sex (0 F, 1 M), age, height cm, weight kg, arms raised; NaN where the record is silent, [5].
     """
 
     planar: bool
@@ -37,14 +42,18 @@ class View:
     sd_mm: F64
     valid: NDArray[np.bool_]
     age_s: F64
+    nearest: F64
+    visible: F64
     elapsed_s: float
     goal: int
+    record: F64
 
     @classmethod
     def of(cls, observation: Mapping[str, NDArray[Any]]) -> View:
         """The view of an unbatched observation."""
         planar = "plane_b" not in observation
         axes: list[int] = [X, Z] if planar else list(range(8))
+        known = np.asarray(observation["demographics_known"]) > 0.5
         return cls(
             planar=planar,
             position=_spread(observation["encoders"], axes),
@@ -55,9 +64,28 @@ class View:
             sd_mm=np.asarray(observation["estimate_sd_mm"], float).reshape(-1, 3),
             valid=np.asarray(observation["estimate_valid"]) > 0.5,
             age_s=np.asarray(observation["estimate_age_s"], float),
+            nearest=np.asarray(observation["landmark_nearest"], float).reshape(-1, len(LANDMARKS)),
+            visible=np.asarray(observation["landmark_visible"], float).reshape(-1, len(LANDMARKS)),
             elapsed_s=float(observation["elapsed_s"][0]),
             goal=int(np.argmax(observation["goal"])) if "goal" in observation else -1,
+            record=np.where(known, np.asarray(observation["demographics"], float), np.nan),
         )
+
+    @property
+    def target(self) -> str:
+        """Name of what the isocentre shall reach: a landmark, or the sella."""
+        if self.goal >= 0:
+            return LANDMARKS[self.goal]
+        return "skull" if self.planar else "sella"
+
+    def evidence(self, plane: int) -> Evidence:
+        """What the last estimate of a plane says of the target, if it came with this observation.
+
+        Planar tasks do not tell the isocentre's depth, so nothing is taken from them along y.
+        """
+        sd_mm = np.maximum(self.sd_mm[plane], (0.0, UNSEEN_SD_MM * self.planar, 0.0))
+        angles = self.position[[A1, A2] if plane == 0 else [B1, B2]]
+        return Evidence.of(plane, self.position[:3], angles, self.estimate_mm[plane], sd_mm)
 
     @property
     def resting(self) -> bool:

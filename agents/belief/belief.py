@@ -1,0 +1,113 @@
+"""The belief of one lane: prior and frames fused, errors shared by frames and surprises included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.belief.evidence import Evidence
+
+F64 = NDArray[np.float64]
+
+LOST = 10.0
+"""Growth of the prior's standard deviations once frames contradicted it."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How evidence is weighed.
+
+    Attributes:
+        share: part of a frame's variance that it has in common with another frame of the same plane at the same place.
+        alike_mm: distance of isocentres at which that part has fallen to 1/e.
+        gate: squared Mahalanobis distance beyond which an estimate is a surprise and set aside; 16 happens by chance
+            to one in 3,000 of two dimensions.
+        reopen_after: surprises in a row, agreeing with each other, after which they replace everything before.
+    """
+
+    share: float = 0.5
+    alike_mm: float = 60.0
+    gate: float = 16.0
+    reopen_after: int = 3
+
+
+@dataclass(frozen=True)
+class Belief:
+    """Gaussian of the target's position in the table frame: ``mm`` [3], ``covariance_mm2`` [3, 3].
+
+    The table carries the patient, so motion moves the isocentre only and leaves the belief as it is. Every frame is
+    kept, and the frames' information is summed, each divided by one plus what it shares with the others: for n equal
+    frames at one place the variance falls to ``share + (1 - share) / n`` of a single one's, whatever their order. A
+    frame that abstains changes nothing: what an empty field is worth is for strategies to say.
+
+    Attributes:
+        evidence: frames in use; surprises: the last ones set aside.
+    """
+
+    prior_mm: F64
+    prior_covariance_mm2: F64
+    rules: Rules = field(default_factory=Rules)
+    evidence: tuple[Evidence, ...] = ()
+    surprises: tuple[Evidence, ...] = ()
+    mm: F64 = field(init=False)
+    covariance_mm2: F64 = field(init=False)
+
+    def __post_init__(self) -> None:
+        information, pull = _sum(self.evidence, self.rules)
+        known = np.linalg.inv(self.prior_covariance_mm2)
+        covariance = np.linalg.inv(known + information)
+        object.__setattr__(self, "covariance_mm2", 0.5 * (covariance + covariance.T))
+        object.__setattr__(self, "mm", self.covariance_mm2 @ (known @ self.prior_mm + pull))
+
+    @property
+    def sd_mm(self) -> F64:
+        """Standard deviations along the table's axes, [3]."""
+        return np.asarray(np.sqrt(np.diag(self.covariance_mm2)))
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """Axes that some frame told anything of, [3]."""
+        return np.asarray(np.diag(_sum(self.evidence, self.rules)[0]) > 1e-9)
+
+    def surprise(self, new: Evidence) -> float:
+        """Squared Mahalanobis distance of an estimate from the belief, over the directions that it sees.
+
+        With information J and the belief's covariance P, ``(P + J^-1)^-1 = J - J (P^-1 + J)^-1 J``, J being singular.
+        """
+        j, off = new.information, new.mm - self.mm
+        weight = j - j @ np.linalg.solve(np.linalg.inv(self.covariance_mm2) + j, j)
+        return float(off @ weight @ off)
+
+    def updated(self, new: Evidence) -> Belief:
+        """With one more frame: taken in, set aside, or the last of a run of surprises that replaces the belief."""
+        if self.surprise(new) <= self.rules.gate:
+            return replace(self, evidence=(*self.evidence, new), surprises=())
+        wide = LOST**2 * self.prior_covariance_mm2
+        lost = replace(self, prior_covariance_mm2=wide, evidence=self.surprises, surprises=())
+        agrees = lost.surprise(new) <= self.rules.gate
+        run = (*self.surprises, new) if agrees else (new,)
+        if len(run) < self.rules.reopen_after:
+            return replace(self, surprises=run)
+        return replace(lost, evidence=run)
+
+
+def _sum(evidence: tuple[Evidence, ...], rules: Rules) -> tuple[F64, F64]:
+    """Information [3, 3] of frames, and its product with where they put the target, [3]."""
+    if not evidence:
+        return np.zeros((3, 3)), np.zeros(3)
+    information = np.array([e.information for e in evidence]) * _weights(evidence, rules)[:, None, None]
+    return information.sum(axis=0), np.einsum("nij,nj->i", information, np.array([e.mm for e in evidence]))
+
+
+def _weights(evidence: tuple[Evidence, ...], rules: Rules) -> F64:
+    """What shared errors leave of each frame's information, [n] in (0, 1]; a worse frame takes little from a better."""
+    plane = np.array([e.plane for e in evidence])
+    where = np.array([e.isocentre_mm for e in evidence])
+    strength = np.array([np.trace(e.information) for e in evidence])
+    apart = np.linalg.norm(where[:, None] - where, axis=2)
+    shared = rules.share * np.exp(-apart / rules.alike_mm) * (plane[:, None] == plane)
+    shared *= np.minimum(1.0, strength / np.maximum(strength[:, None], 1e-12))
+    np.fill_diagonal(shared, 0.0)
+    return np.asarray(1.0 / (1.0 + shared.sum(axis=1)))
