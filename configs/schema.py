@@ -23,6 +23,17 @@ class LatencyConfig:
 
 
 @dataclass
+class DisturbanceConfig:
+    """Errors injected into estimates: see ``carm_env.sim.disturbance``."""
+
+    bias_mm: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    noise_mm: float = 0.0
+    dropout: float = 0.0
+    delay: int = 0
+    overconfidence: float = 1.0
+
+
+@dataclass
 class TaskConfig:
     """env_id: registered environment; target_mm: a target in patient LPS mm instead of the task's own."""
 
@@ -64,6 +75,7 @@ class RunConfig:
     renderer: str = "numba"
     exposure: ExposureConfig = field(default_factory=ExposureConfig)
     latency: LatencyConfig = field(default_factory=LatencyConfig)
+    disturbance: DisturbanceConfig = field(default_factory=DisturbanceConfig)
     record: RecordConfig = field(default_factory=RecordConfig)
     seed: int = 0
     seeds: str | None = None

@@ -27,6 +27,7 @@ carm run [KEY=VALUE ...]     drive the C-arm over a patient
   device      {devices}
   xray        {xrays}: exposure curve, detector, grid, table
   task        {tasks}
+  disturbance.bias_mm=[x,y,z] noise_mm, dropout, delay, overconfidence    errors injected into estimates
   seed, seeds one episode, or FIRST:END
   out         folder of the run: summary.json, episodes.parquet, steps.parquet, index.html, episode.mp4
 

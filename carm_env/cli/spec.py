@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Sequence
+from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
@@ -46,6 +47,7 @@ def run_spec(config: RunConfig) -> RunSpec:
         "renderer": config.renderer,
         "perception": perception,
         "perception_args": perception_args,
+        "disturbance": asdict(config.disturbance),
         "exposure_control": config.exposure.control,
         "xray": {"curve": curve, **xray},
         "dose": dose,

@@ -9,6 +9,7 @@ from typing import Any
 
 from carm_env.errors import CarmError
 from carm_env.patient.cohort import ALL, check_split
+from carm_env.sim.disturbance import disturbance_settings
 from carm_env.xray.config import xray_config
 from carm_env.xray.dose.config import dose_settings
 
@@ -30,6 +31,7 @@ class SimConfig:
         device: name of a device preset; ``device_overrides`` replaces single values of it.
         renderer: name of a renderer.
         perception: name of a localiser; ``perception_args`` are its keyword arguments.
+        disturbance: errors injected into estimates (``carm_env.sim.disturbance.DisturbanceConfig``), none by default.
         exposure_control: ``prepulse``, ``lagged`` or ``ideal``.
         xray: settings of the X-ray chain other than their defaults (``carm_env.xray.config.XrayConfig``).
         dose: settings of the dose estimates other than their defaults (``carm_env.xray.dose.config.DoseConfig``).
@@ -51,6 +53,7 @@ class SimConfig:
     renderer: str = "numba"
     perception: str = "oracle"
     perception_args: Mapping[str, Any] = field(default_factory=dict)
+    disturbance: Mapping[str, Any] = field(default_factory=dict)
     exposure_control: str = "prepulse"
     xray: Mapping[str, Any] = field(default_factory=dict)
     dose: Mapping[str, Any] = field(default_factory=dict)
@@ -75,6 +78,7 @@ class SimConfig:
             raise CarmError(f"pool={self.pool} is out of range; want at least 1")
         xray_config(self.xray)
         dose_settings(self.dose)
+        disturbance_settings(self.disturbance)
         check_split(self.split)
         if self.cohort is None and self.split != ALL:
             raise CarmError(f"split={self.split} needs a cohort; want e.g. cohort=phantom-1000")

@@ -14,6 +14,7 @@ from carm_env.machine.state import DEPLOY, MachineState
 from carm_env.sim import task
 from carm_env.sim.actions import Commands, action_size, decode
 from carm_env.sim.config import DT_S, SimConfig
+from carm_env.sim.disturbance import Disturbance, disturbance_settings
 from carm_env.sim.episode_setup import EpisodeSetup, set_up
 from carm_env.sim.imaging import Imaging, Shot, frame_hash
 from carm_env.sim.localisers.registry import make_localiser
@@ -41,11 +42,10 @@ class Simulator:
         self.machine = Machine(self.device)
         self.imaging = Imaging(config, self.device)
         self.localiser = make_localiser(config.perception, **dict(config.perception_args))
+        self.disturbance = Disturbance(disturbance_settings(config.disturbance), lanes, config.planes)
         self.full_field_mm = np.array([p.full_field_mm for p in self.device.planes[: config.planes]])
         self.setups: list[EpisodeSetup | None] = [None] * lanes
-        self.result: StepResult = blank_result(
-            lanes, config.planes, action_size(config.planar), config.image_pixels
-        )
+        self.result: StepResult = blank_result(lanes, config.planes, action_size(config.planar), config.image_pixels)
         self.technique = np.zeros((lanes, config.planes, 7))
         self._advised = np.full((lanes, config.planes, 4), np.nan)
         self._since_exposure = np.zeros((lanes, config.planes), np.int64)
@@ -104,6 +104,7 @@ class Simulator:
 
     def _clear(self, lane: int, seed: int) -> None:
         self.result.clear(lane)
+        self.disturbance.reset(lane)
         r, setup = self.result, self._setup(lane)
         r.episode_seed[lane] = seed
         r.position[lane] = setup.start
@@ -184,6 +185,7 @@ class Simulator:
         estimate = self.localiser.estimate(frames, context)
         if not isinstance(estimate, Estimate):
             raise CarmError(f"perception {self.config.perception!r} gave a {type(estimate).__name__}; want an Estimate")
+        estimate = self.disturbance.apply(estimate, r.episode_seed[estimate.lane], r.step[estimate.lane])
         at = (estimate.lane, estimate.plane)
         r.estimate_mm[at] = np.round(estimate.displacement_mm, 3)
         r.estimate_sd_mm[at] = np.round(np.sqrt(np.diagonal(estimate.covariance_mm2, axis1=1, axis2=2)), 3)
