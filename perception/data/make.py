@@ -1,0 +1,98 @@
+"""Makes a data set of a cohort, patient by patient in processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from carm_env.errors import CarmError
+from carm_env.patient.cohort import load_cohort
+from perception.data.shoot import ShootSettings, shoot_patient
+from perception.data.store import add, begin, is_done, stem_of
+from perception.data.views import ViewCounts
+
+
+@dataclass
+class DataConfig:
+    """One call of `carm perception data`.
+
+    Attributes:
+        cohort: `phantom-N`, `warp-N:PATH` or a list of patients (see `carm_env.patient.cohort`); out: folder.
+        split: all, or only the patients of train, validation or test.
+        grid_mm, landmark_views, drive_views: see `ViewCounts`.
+        device, renderer: names; pixels: image side; seed: of all draws; workers: number of processes.
+    """
+
+    cohort: str = "phantom-600"
+    out: str = "runs/views"
+    split: str = "all"
+    grid_mm: float = 0.0
+    landmark_views: int = 3
+    drive_views: int = 240
+    device: str = "artis_biplane"
+    renderer: str = "numba"
+    pixels: int = 128
+    seed: int = 0
+    workers: int = 2
+
+    def settings(self) -> ShootSettings:
+        """What decides the views of a patient."""
+        counts = ViewCounts(self.grid_mm, self.landmark_views, self.drive_views)
+        return ShootSettings(counts, self.device, self.renderer, self.pixels, self.seed)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A patient is done; ``left`` are not. ``trouble`` says why it was left out, if it was."""
+
+    patient: str
+    left: int
+    trouble: str = field(default="")
+
+
+def make_dataset(config: DataConfig) -> Iterator[Progress]:
+    """Renders what is missing; yields after each patient. Interrupted or killed, the same call goes on.
+
+    Raises:
+        CarmError: bad settings, a folder that holds something else, two patients whose files would share a name.
+    """
+    if config.workers < 1:
+        raise CarmError(f"workers={config.workers} is too few; want at least 1")
+    folder, settings = Path(config.out), config.settings()
+    patients = [str(name) for name in load_cohort(config.cohort).select(config.split)]
+    stems = [stem_of(name) for name in patients]
+    if len(set(stems)) < len(stems):
+        raise CarmError(f"cohort {config.cohort} has two CTs with one file name; want names that differ")
+    begin(folder, config.cohort, settings)
+    missing = [name for name in patients if not is_done(folder, name)]
+    with ProcessPoolExecutor(config.workers, get_context("spawn"), initializer=_one_thread) as pool:
+        jobs = {pool.submit(_one, name, asdict(settings), str(folder)): name for name in missing}
+        try:
+            for left, job in zip(range(len(jobs) - 1, -1, -1), as_completed(jobs), strict=True):
+                yield Progress(jobs[job], left, job.result())
+        except BrokenProcessPool:
+            raise CarmError("a worker process was killed; give the same command again, it goes on") from None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _one_thread() -> None:
+    import numba
+
+    numba.set_num_threads(1)
+
+
+def _one(name: str, settings: dict[str, Any], folder: str) -> str:
+    """Makes one patient's views; returns why it could not, or nothing."""
+    chosen = ShootSettings(**{**settings, "counts": ViewCounts(**settings["counts"])})
+    try:
+        images, rows = shoot_patient(name, chosen)
+    except CarmError as error:
+        return str(error)
+    add(Path(folder), name, images, rows)
+    return ""

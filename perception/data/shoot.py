@@ -1,0 +1,94 @@
+"""From a patient's name to its views: quantised images and rows."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carm_env.machine.presets import DevicePreset, device
+from carm_env.patient.load import load_patient
+from carm_env.sim.config import SimConfig
+from carm_env.sim.episode_setup import EpisodeSetup, set_up
+from carm_env.sim.imaging import Imaging
+from carm_env.xray.exposure import Technique
+from perception.data.rows import quantised, table
+from perception.data.views import ViewCounts, plan_views
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+CHUNK = 64
+"""Frames that are rendered at once."""
+
+
+@dataclass(frozen=True)
+class ShootSettings:
+    """What decides a patient's views, apart from the patient: plain data that a worker process can be sent.
+
+    Attributes:
+        counts: views of each kind; device: name of a preset; renderer: name; pixels: image side; seed: of all draws.
+    """
+
+    counts: ViewCounts
+    device: str = "artis_biplane"
+    renderer: str = "numba"
+    pixels: int = 128
+    seed: int = 0
+
+
+def shoot_patient(name: str, settings: ShootSettings) -> tuple[NDArray[np.uint8], pa.Table]:
+    """Images uint8 [V, pixels, pixels] and rows of one patient; the same on every call.
+
+    Raises:
+        CarmError: the patient cannot be read, or is too short to be viewed.
+    """
+    preset = device(settings.device)
+    key = zlib.crc32(name.encode())
+    setup, config = placed(name, settings, preset, key)
+    plan = plan_views(setup, preset, settings.counts, np.random.default_rng([settings.seed, key]))
+    imaging = _imaging(settings)
+    images, levels, shots = [], [], []
+    for begin in range(0, len(plan), CHUNK):
+        rows = np.arange(begin, min(begin + CHUNK, len(plan)))
+        shot = imaging.shoot(
+            [setup] * len(rows), plan.position[rows], rows, rows, plan.plane[rows], plan.field_mm[rows],
+            plan.preset[rows], np.ones(len(rows), np.int64), Technique.none(len(rows)),
+        )  # fmt: skip
+        image, level = quantised(shot.exposure.signal, shot.exposure.mask)
+        images.append(image)
+        levels.append(level)
+        shots.append(table(setup, _part(plan, rows), shot, level, _geometry(preset, plan.plane[rows]), name))
+    import pyarrow as pa
+
+    return np.concatenate(images), pa.concat_tables(shots)
+
+
+def placed(name: str, settings: ShootSettings, preset: DevicePreset, key: int) -> tuple[EpisodeSetup, SimConfig]:
+    """The patient on the table; one without a sella gets NaN for its target."""
+    has_target = "sella" in load_patient(name).targets
+    task = "pelvis_to_head" if has_target else "landmark_reach"
+    config = SimConfig(task=task, patient=name, renderer=settings.renderer, image_pixels=settings.pixels)
+    setup = set_up(config, preset, key + settings.seed)
+    if not has_target:
+        setup.target_mm[:] = np.nan
+    return setup, config
+
+
+@lru_cache(1)
+def _imaging(settings: ShootSettings) -> Imaging:
+    config = SimConfig(renderer=settings.renderer, image_pixels=settings.pixels, device=settings.device)
+    return Imaging(config, device(settings.device))
+
+
+def _part(plan: Any, rows: NDArray[np.int64]) -> Any:
+    return type(plan)(*(values[rows] for values in vars(plan).values()))
+
+
+def _geometry(preset: DevicePreset, plane: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    spec = [preset.planes[p] for p in plane]
+    return {"sod_mm": np.array([s.sod_mm for s in spec]), "sid_mm": np.array([s.sid_mm for s in spec])}

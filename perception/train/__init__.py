@@ -1,0 +1,1 @@
+"""Training: losses, a loop that can be killed, and what is measured on unseen patients."""
