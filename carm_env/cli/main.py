@@ -11,6 +11,7 @@ from carm_env.errors import CarmError
 COMMANDS = {
     "run": "drive the C-arm: one episode or several, with table, record, player and video",
     "replay": "a finished run again: --verify, --video or --html",
+    "view": "the 3-D scene of a patient, or of a moment of a run, as a picture",
     "patients": "check a CT, list a cohort, write generated patients to files",
     "bench": "renderers against each other and a reference, as JSON and a picture",
     "throughput": "steps and frames per second of every stage on this machine, as JSON",

@@ -20,7 +20,8 @@ carm replay RUN [--verify] [--video] [--html] [--dose] [--dicom] [--episode N] [
   RUN         folder of a finished run
   --verify    execute every episode again from its seed and actions, and name the first step and stage that differ
               (--episode N: that one only); exit 1 if one does
-  --video     write episode.mp4        --html   write index.html, the player
+  --video     write episode.mp4: the 3-D scene, both planes' images, error and dose (drawn flat where VTK cannot render)
+  --html      write index.html, the player
   --dose      write dose.json (skin, eye lenses, organs, effective dose, operator) and skin.png, the skin dose map
   --dicom     write dose.dcm (X-Ray Radiation Dose SR), plane_a.dcm and plane_b.dcm (multi-frame XA)
   --episode   which episode, counted from 0 (default 0; all for --verify)
@@ -102,7 +103,7 @@ def _write(run: Run, env: Any, row: int, out: Path, flags: set[str]) -> None:
         raise CarmError(f"--out {out} cannot be made: {error.strerror}; want a folder that you may write to") from None
     record = replay(run.record(row), env)
     config, device = core.simulator.config, core.simulator.device
-    written = write_media(out, record, config, device, "--html" in flags, "--video" in flags)
+    written = write_media(out, record, config, device, "--html" in flags, "--video" in flags, solid=True)
     if "--dose" in flags:
         from carm_env.cli.dose import write_dose
 

@@ -1,4 +1,4 @@
-"""Pillow drawings for the video: the C-arm over the patient, and curves; drawn twice as large, then halved."""
+"""Pillow drawings for the video: the C-arm over the patient from two sides; drawn twice as large, then halved."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from carm_env.episode.recorder import EpisodeRecord
 from carm_env.machine.presets import DevicePreset
-from carm_env.view.scene import Backdrop, Body, arm, corners, gantry_cameras
+from carm_env.view.moment import Moment
+from carm_env.view.scene import VIEWS, Backdrop, Body, arm, bounds, corners, gantry_cameras
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw, ImageFont
@@ -52,7 +54,7 @@ def pen(image: Image.Image) -> ImageDraw.ImageDraw:
     return ImageDraw.Draw(image, "RGBA")
 
 
-def _xy(points: F64) -> list[tuple[float, float]]:
+def flat_points(points: F64) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in points]
 
 
@@ -88,10 +90,10 @@ class Room:
         from PIL import ImageChops
 
         draw, low, high = pen(image), np.array(self._preset.table_low_mm), np.array(self._preset.table_high_mm)
-        (x0, y0), (x1, y1) = _xy(self._flat(np.stack([low, high])))
+        (x0, y0), (x1, y1) = flat_points(self._flat(np.stack([low, high])))
         draw.rectangle((x0, y0, x1, max(y1, y0 + 6)), fill=(38, 48, 59))
         fill = (74, 88, 102) if backdrop is None else (29, 38, 48)
-        draw.polygon(_xy(self._origin + self._scale * outline), fill=fill, outline=(130, 145, 160))
+        draw.polygon(flat_points(self._origin + self._scale * outline), fill=fill, outline=(130, 145, 160))
         if backdrop is not None:
             image = ImageChops.screen(image, self._picture(image.size, backdrop))
         name = ("From above", "From the patient's left")[self._axis]
@@ -107,29 +109,16 @@ class Room:
         picture = Image.fromarray(backdrop.image)
         return picture.transform(size, Image.Transform.AFFINE, tuple(back), Image.Resampling.BICUBIC).convert("RGB")
 
-    def draw(
-        self,
-        position: F64,
-        exposed: Sequence[bool],
-        field_mm: Sequence[float],
-        target_mm: F64,
-        estimate: F64,
-        trail_mm: F64,
-    ) -> Image.Image:
-        """The view at one moment.
-
-        Args:
-            position: pose, [8]; exposed, field_mm: of each plane; target_mm: [3]; estimate: mean and sd, [6], NaN for
-                none; trail_mm: the isocentre's path so far, [T, 3].
-        """
+    def draw(self, moment: Moment) -> Image.Image:
+        """The view at one moment."""
         image = self._background.copy()
         draw = pen(image)
-        for plane, (lit, field) in enumerate(zip(exposed, field_mm, strict=True)):
-            self._plane(draw, position, plane, lit, field)
-        if len(trail_mm) > 1:
-            draw.line(_xy(self._flat(trail_mm)), fill=(255, 255, 255, 130), width=3)
-        self._marks(draw, target_mm, estimate)
-        x, y = self._flat(position[:3])
+        for plane, (lit, field) in enumerate(zip(moment.exposed, moment.field_mm, strict=True)):
+            self._plane(draw, moment.position, plane, lit, field)
+        if len(moment.trail_mm) > 1:
+            draw.line(flat_points(self._flat(moment.trail_mm)), fill=(255, 255, 255, 130), width=3)
+        self._marks(draw, moment.target_mm, moment.estimate)
+        x, y = self._flat(moment.position[:3])
         draw.ellipse((x - 5, y - 5, x + 5, y + 5), fill=(255, 255, 255))
         return image.reduce(SCALE)
 
@@ -141,7 +130,7 @@ class Room:
         cameras = gantry_cameras(position, self._preset, plane)
         paint = (*PLANE_COLOURS[plane], 255 if swing < 0.5 else 115)
         faint = tuple(round(c + (p - c) * 0.28) for p, c in zip(paint[:3], CARD, strict=True))
-        draw.line(_xy(self._flat(arm(cameras, self._preset, plane)[0])), fill=faint, width=8, joint="curve")
+        draw.line(flat_points(self._flat(arm(cameras, self._preset, plane)[0])), fill=faint, width=8, joint="curve")
         source = self._flat(cameras.source_mm[0])
         beam = corners(cameras, field_mm * spec.sid_mm / spec.sod_mm / 2)[0]
         if swing < 0.5 and field_mm > 0:
@@ -167,7 +156,7 @@ class Room:
 
 def _hull(points: F64) -> list[tuple[float, float]]:
     """Convex hull of a few points, in order around it."""
-    ordered = sorted(set(_xy(points)))
+    ordered = sorted(set(flat_points(points)))
 
     def half(sequence: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         chain: list[tuple[float, float]] = []
@@ -184,78 +173,28 @@ def _turn(p: tuple[float, float], q: tuple[float, float], r: tuple[float, float]
     return (q[0] - p[0]) * (r[1] - q[1]) - (q[1] - p[1]) * (r[0] - q[0])
 
 
-class Chart:
-    """Curves over time with a cursor.
+class TwoViews:
+    """The C-arm over the patient from above and from the side, one below the other: a ``moment.Panel``.
 
     Args:
-        time_s: [T]; curves: each [T] with its colour; size: width and height, px.
-        log_from: lowest value of a logarithmic axis, ``None`` for a linear axis from 0 with curves as stairs.
-        mark: a dashed line at this value.
+        size: of both together, width and height, px; the gap between them is ``gap`` px.
     """
 
-    PAD = 40
+    smooth = True
 
     def __init__(
-        self,
-        time_s: F64,
-        curves: Sequence[tuple[F64, Colour]],
-        size: tuple[int, int],
-        log_from: float | None = None,
-        mark: float | None = None,
+        self, record: EpisodeRecord, body: Body, preset: DevicePreset, size: tuple[int, int], gap: int = 12
     ) -> None:
-        self._time, self._curves, self._size, self._low, self._mark = time_s, curves, size, log_from, mark
-        top = max(float(np.nanmax(values)) for values, _ in curves)
-        self._high = max(top, mark or 0.0, 1e-9) * (1.3 if log_from else 1.08)
-        self._background = canvas(*size)
-        self._grid(pen(self._background))
-        for values, colour in curves:
-            self._curve(pen(self._background), values, tuple(c // 3 for c in colour), len(time_s))
+        shown, self._size = bounds(record, body, preset), size
+        self._step = (size[1] + gap) // 2
+        each = (size[0], self._step - gap)
+        self._rooms = [Room(axis, shown[view], each, body, preset) for view, axis in VIEWS.items()]
 
-    def _x(self, time: F64 | float) -> Any:
-        width = self._size[0] - self.PAD - 8
-        return SCALE * (self.PAD + width * np.asarray(time) / max(float(self._time[-1]), 1e-9))
+    def draw(self, moment: Moment) -> Image.Image:
+        """Both views at a moment."""
+        from PIL import Image
 
-    def _y(self, value: Any) -> Any:
-        value = np.nan_to_num(np.asarray(value, float))
-        if self._low:
-            share = np.log(np.maximum(value, self._low) / self._low) / np.log(self._high / self._low)
-        else:
-            share = value / self._high
-        return SCALE * (self._size[1] - 18 - share * (self._size[1] - 26))
-
-    def _ticks(self) -> list[float]:
-        if self._low:
-            return [v for v in (1.0, 10.0, 100.0, 1000.0) if self._low <= v <= self._high]
-        base = 10 ** np.floor(np.log10(self._high / 3))
-        step = next(k * base for k in (1, 2, 5, 10) if k * base >= self._high / 3)
-        return [k * step for k in range(4) if k * step <= self._high]
-
-    def _grid(self, draw: Any) -> None:
-        right, bottom = SCALE * (self._size[0] - 8), SCALE * (self._size[1] - 2)
-        for tick in self._ticks():
-            y = float(self._y(tick))
-            draw.line((SCALE * self.PAD, y, right, y), fill=LINE, width=2)
-            draw.text((SCALE * (self.PAD - 6), y), f"{tick:g}", fill=QUIET, font=font(12 * SCALE), anchor="rm")
-        draw.text((right, bottom), f"{self._time[-1]:.1f} s", fill=QUIET, font=font(12 * SCALE), anchor="rb")
-        if self._mark is not None:
-            y = float(self._y(self._mark))
-            for x in range(SCALE * self.PAD, right, 16):
-                draw.line((x, y, x + 8, y), fill=TARGET, width=2)
-
-    def _curve(self, draw: Any, values: F64, colour: Colour, count: int) -> None:
-        time, values = self._time[:count], values[:count]
-        if not self._low:
-            time, values = np.repeat(time, 2)[1:], np.repeat(values, 2)[:-1]
-        points = np.stack([self._x(time), self._y(values)], axis=1)
-        if count > 1:
-            draw.line(_xy(points), fill=colour, width=4, joint="curve")
-
-    def draw(self, row: int, time: float) -> Image.Image:
-        """The curves up to ``row``, the cursor at ``time``."""
-        image = self._background.copy()
-        draw = pen(image)
-        for values, colour in self._curves:
-            self._curve(draw, values, colour, row + 1)
-        x = float(self._x(time))
-        draw.line((x, 4, x, SCALE * (self._size[1] - 17)), fill=TEXT, width=2)
-        return image.reduce(SCALE)
+        image = Image.new("RGB", self._size, GROUND)
+        for index, room in enumerate(self._rooms):
+            image.paste(room.draw(moment), (0, index * self._step))
+        return image

@@ -11,13 +11,31 @@ from carm_env.episode.recorder import EpisodeRecord
 from carm_env.machine.presets import DevicePreset
 from carm_env.machine.state import A1, B1, DEPLOY
 from carm_env.sim.task import TOLERANCE_MM
-from carm_env.view.drawing import BAD, CARD, GROUND, LIT, PLANE_COLOURS, QUIET, TARGET, TEXT, Chart, Room, font, pen
-from carm_env.view.scene import VIEWS, Body, bounds, estimated_targets, gantry_cameras, image_left
+from carm_env.view.chart import Chart
+from carm_env.view.drawing import (
+    BAD,
+    CARD,
+    ESTIMATE,
+    GROUND,
+    LIT,
+    PLANE_COLOURS,
+    QUIET,
+    TARGET,
+    TEXT,
+    font,
+    pen,
+)
+from carm_env.view.moment import Panel, moment_at, row_at
+from carm_env.view.scene import believed_error, estimated_targets, gantry_cameras, image_left
 
 SIZE = (1280, 720)
 PICTURE = 296
 _LEFT, _TOP, _GAP = 16, 56, 12
-_ROOM = (632, 312)
+PANEL = (632, 636)
+"""Size of the panel that shows the C-arm over the patient."""
+
+_CHART_TITLES = ((("Error:", QUIET), ("true", TARGET), ("believed", ESTIMATE)), (("Dose (KAP)", QUIET),))
+_PANEL_CORNER = (SIZE[0] - _LEFT - PANEL[0], _TOP)
 _CHART = 204
 
 
@@ -26,17 +44,17 @@ class Stage:
 
     Args:
         record: with the frames of its exposures (black screens without them).
+        panel: draws the C-arm over the patient, ``PANEL`` pixels large.
     """
 
-    def __init__(self, record: EpisodeRecord, body: Body, preset: DevicePreset, title: str) -> None:
+    def __init__(self, record: EpisodeRecord, preset: DevicePreset, title: str, panel: Panel) -> None:
         self._record, self._preset, self._title = record, preset, title
         self.time_s = record.steps["elapsed_s"]
-        self._target = np.stack([record.steps[f"target_{axis}_mm"] for axis in "xyz"], axis=1)
         self._estimate = estimated_targets(record)
         self._held = [record.frames.held(plane, len(record)) for plane in range(record.planes)]
         self._screens = [_screen(image) for image in record.frames.image]
-        shown = bounds(record, body, preset)
-        self._rooms = [Room(axis, shown[view], _ROOM, body, preset) for view, axis in VIEWS.items()]
+        self._panel = panel
+        self._panel_at: tuple[float, Any] = (-1.0, None)
         cameras = (gantry_cameras(record.position[-1], preset, plane) for plane in range(record.planes))
         self._left = [image_left(camera.u[0]) for camera in cameras]
         self._charts = self._make_charts()
@@ -51,7 +69,8 @@ class Stage:
         kap = [(steps[f"kap_plane_gycm2_{m}"] * 1000, PLANE_COLOURS["ab".index(m)]) for m in self._marks]
         error = steps["error_mm"]
         least = min(max(float(np.nanmin(error)), 0.5), TOLERANCE_MM / 2)
-        return [Chart(self.time_s, [(error, TARGET)], size, least, TOLERANCE_MM), Chart(self.time_s, kap, size)]
+        errors = [(believed_error(self._record, self._estimate), ESTIMATE), (error, TARGET)]
+        return [Chart(self.time_s, errors, size, least, TOLERANCE_MM), Chart(self.time_s, kap, size)]
 
     def _make_background(self) -> Any:
         from PIL import Image
@@ -65,10 +84,12 @@ class Stage:
             draw.rectangle((box[0], box[1], box[0] + PICTURE - 1, box[1] + PICTURE - 1), fill=(0, 0, 0))
             name = f"Plane {'AB'[PLANE_COLOURS.index(colour)]}"
             draw.text((box[0] + 8, box[1] - 15), name, fill=QUIET, font=font(15), anchor="lm")
-        for index, name in enumerate(("True error", "Dose (KAP)")):
+        for index, words in enumerate(_CHART_TITLES):
             x, y = self._chart_corner(index)
             draw.rectangle((x, y - 28, x + PICTURE - 1, y + _CHART), fill=CARD)
-            draw.text((x + 8, y - 14), name, fill=QUIET, font=font(15), anchor="lm")
+            for word, colour in words:
+                draw.text((x + 8, y - 14), word, fill=colour, font=font(15), anchor="lm")
+                x += round(draw.textlength(word, font=font(15))) + 8
         return image
 
     def _screen_boxes(self) -> list[tuple[int, int]]:
@@ -79,14 +100,14 @@ class Stage:
 
     def draw(self, time_s: float) -> NDArray[np.uint8]:
         """The picture at a moment of the episode, uint8 [720, 1280, 3]; motion between steps is interpolated."""
-        row = int(np.clip(np.searchsorted(self.time_s, time_s + 1e-9, side="right") - 1, 0, len(self.time_s) - 1))
+        row = row_at(self._record, time_s)
         image = self._background.copy()
         draw = pen(image)
         self._header(draw, row, time_s)
         for plane, corner in enumerate(self._screen_boxes()):
             self._plane(image, draw, plane, corner, row)
         self._curves(image, draw, row, time_s)
-        self._draw_rooms(image, row, time_s)
+        image.paste(self._drawn_panel(time_s if self._panel.smooth else float(self.time_s[row])), _PANEL_CORNER)
         return np.asarray(image)
 
     def _header(self, draw: Any, row: int, time_s: float) -> None:
@@ -135,19 +156,11 @@ class Stage:
             image.paste(chart.draw(row, time_s), (x, y))
             draw.text((x + PICTURE - 8, y - 14), value, fill=TEXT, font=font(15), anchor="rm")
 
-    def _draw_rooms(self, image: Any, row: int, time_s: float) -> None:
-        steps, position = self._record.steps, self._between(time_s)
-        exposed = [bool(steps[f"exposed_{m}"][row]) for m in self._marks]
-        field = [float(steps[f"field_mm_{m}"][row]) for m in self._marks]
-        trail = self._record.position[: row + 1, :3]
-        x = SIZE[0] - 16 - _ROOM[0]
-        for index, room in enumerate(self._rooms):
-            view = room.draw(position, exposed, field, self._target[row], self._estimate[row], trail)
-            image.paste(view, (x, _TOP + index * (_ROOM[1] + _GAP)))
-
-    def _between(self, time_s: float) -> NDArray[np.float64]:
-        pose = self._record.position
-        return np.array([np.interp(time_s, self.time_s, pose[:, axis]) for axis in range(pose.shape[1])])
+    def _drawn_panel(self, time_s: float) -> Any:
+        """The panel, drawn again only when the time is another."""
+        if self._panel_at[0] != time_s:
+            self._panel_at = time_s, self._panel.draw(moment_at(self._record, self._estimate, time_s))
+        return self._panel_at[1]
 
 
 def _screen(image: NDArray[np.uint8]) -> Any:

@@ -167,6 +167,18 @@ def estimated_targets(record: EpisodeRecord) -> F64:
     return track[last]
 
 
+def believed_error(record: EpisodeRecord, estimates: F64) -> F64:
+    """Distance of the isocentre from where the target is believed to be, mm, [T]; NaN before the first estimate.
+
+    Along the axes over which ``error_mm`` is judged: x and z on one plane, else all three.
+
+    Args:
+        estimates: as ``estimated_targets`` returns them.
+    """
+    axes = [0, 2] if record.planes == 1 else [0, 1, 2]
+    return np.asarray(np.linalg.norm((estimates[:, :3] - record.position[:, :3])[:, axes], axis=1))
+
+
 def image_left(u: NDArray[np.float64]) -> str:
     """What lies on the left of an image whose columns run along ``u`` [3]."""
     axis = int(np.argmax(np.abs(u)))

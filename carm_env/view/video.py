@@ -11,7 +11,9 @@ import numpy as np
 from carm_env.episode.recorder import EpisodeRecord
 from carm_env.errors import CarmError
 from carm_env.machine.presets import DevicePreset
-from carm_env.view.frames import SIZE, Stage
+from carm_env.view.drawing import TwoViews
+from carm_env.view.frames import PANEL, SIZE, Stage
+from carm_env.view.moment import Panel
 from carm_env.view.scene import Body
 from carm_env.whole import whole
 
@@ -27,6 +29,7 @@ def write_video(
     preset: DevicePreset,
     title: str,
     fps: int = FPS,
+    panel: Panel | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Writes H.264 (yuv420p, 1280 x 720), one second of video a second of the episode; returns its path.
@@ -34,13 +37,14 @@ def write_video(
     Args:
         record: the episode, with frames.
         body: the patient on the table.
+        panel: draws the C-arm over the patient; ``drawing.TwoViews`` where it is ``None``.
         progress: told (pictures done, pictures in all) after each.
 
     Raises:
         CarmError: the video encoder is missing or failed.
     """
     path = Path(path)
-    stage = Stage(record, body, preset, title)
+    stage = Stage(record, preset, title, panel or TwoViews(record, body, preset, PANEL))
     moments = _moments(float(stage.time_s[-1]), fps)
     try:
         with whole(path) as part:

@@ -143,9 +143,34 @@ def test_player_and_video_are_made_again(recorded, tmp_path):
     out = tmp_path / "a new" / "folder"
     assert carm("replay", recorded, "--html", "--out", out) == 0
     assert [p.name for p in out.iterdir()] == ["index.html"]
-    assert carm("replay", recorded, "--video", "--out", out) == 0
-    assert sorted(p.name for p in out.iterdir()) == ["episode.mp4", "index.html"]
     assert {p.name: p.stat().st_mtime_ns for p in recorded.iterdir()} == before
+
+
+def test_without_a_3_d_renderer_the_video_is_drawn_and_a_line_says_so(recorded, tmp_path, capsys, monkeypatch):
+    from carm_env.errors import CarmError
+    from carm_env.view.solid import mesh
+
+    def nothing():
+        raise CarmError("VTK cannot render a 3-D scene here")
+
+    monkeypatch.setattr(mesh, "off_screen", nothing)
+    assert carm("replay", recorded, "--video", "--out", tmp_path) == 0
+    err = capsys.readouterr().err
+    assert "VTK cannot render" in err and err.count("\n") == 1
+    assert (tmp_path / "episode.mp4").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_the_video_of_a_replay_shows_the_3_d_scene(recorded, tmp_path, capsys):
+    import imageio_ffmpeg
+
+    assert carm("replay", recorded, "--video", "--out", tmp_path) == 0
+    assert capsys.readouterr().err == ""
+    reader = imageio_ffmpeg.read_frames(str(tmp_path / "episode.mp4"))
+    assert next(reader)["size"] == (1280, 720)
+    panel = np.frombuffer(next(reader), np.uint8).reshape(720, 1280, 3)[56:692, 632:1264].astype(int)
+    metal = np.ptp(panel, axis=-1) < 14
+    assert ((panel.mean(axis=-1) > 120) & metal).mean() > 0.02
 
 
 def test_the_player_of_a_replay_shows_what_the_run_showed(demo, tmp_path):

@@ -9,6 +9,7 @@ from carm_env.machine.presets import PRESETS
 from carm_env.patient.model import Volume
 from carm_env.view.scene import (
     backdrop,
+    believed_error,
     body_on_table,
     bounds,
     corners,
@@ -17,7 +18,7 @@ from carm_env.view.scene import (
     image_left,
     silhouette,
 )
-from tests.view.conftest import OFFSET_MM, dummy_volume
+from tests.view.conftest import OFFSET_MM, dummy_volume, scene_of
 
 ARTIS = PRESETS["artis_biplane"]
 angle = st.floats(-45, 45)
@@ -108,6 +109,16 @@ def test_an_estimate_points_at_the_target_from_where_it_was_made(scene):
     assert np.isnan(track[:4]).all()
     target = [scene.record.steps[f"target_{axis}_mm"][0] for axis in "xyz"]
     np.testing.assert_allclose(track[4:, :3] - target, np.tile([6.0, -3.0, 4.0], (56, 1)))
+
+
+def test_the_believed_error_leads_from_the_isocentre_to_the_estimate(scene):
+    track = estimated_targets(scene.record)
+    believed = believed_error(scene.record, track)
+    assert np.isnan(believed[:4]).all()
+    assert believed[10] == pytest.approx(np.linalg.norm(track[10, :3] - scene.record.position[10, :3]))
+    one = scene_of(12, planes=1)
+    flat = estimated_targets(one.record)[8, [0, 2]] - one.record.position[8, [0, 2]]
+    assert believed_error(one.record, estimated_targets(one.record))[8] == pytest.approx(np.linalg.norm(flat))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import pytest
 
 from carm_env.episode.recorder import EpisodeRecord, FrameLog
 from carm_env.errors import CarmError
-from carm_env.view.frames import SIZE, Stage
+from carm_env.view.drawing import TwoViews
+from carm_env.view.frames import PANEL, SIZE, Stage
 from carm_env.view.video import HOLD_S, write_video
 from tests.view.conftest import scene_of
 
@@ -14,7 +15,11 @@ imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
 
 @pytest.fixture(scope="module")
 def stage(scene):
-    return Stage(scene.record, scene.body, scene.preset, "Pelvis to head")
+    return drawn_stage(scene.record, scene.body, scene.preset)
+
+
+def drawn_stage(record, body, preset):
+    return Stage(record, preset, "Pelvis to head", TwoViews(record, body, preset, PANEL))
 
 
 def near(picture, colour, box):
@@ -68,7 +73,7 @@ def test_the_video_is_h264_with_even_sides_at_the_pace_of_the_episode(scene, tmp
 def test_one_plane_without_frames_is_drawn():
     one = scene_of(12, planes=1)
     bare = EpisodeRecord(one.record.steps, FrameLog.empty(), one.record.summary)
-    picture = Stage(bare, one.body, one.preset, "x").draw(0.5)
+    picture = drawn_stage(bare, one.body, one.preset).draw(0.5)
     assert picture.shape == (SIZE[1], SIZE[0], 3)
     assert picture.std() > 5
 
@@ -77,3 +82,32 @@ def test_a_place_that_cannot_be_written_is_one_line(scene, tmp_path):
     with pytest.raises(CarmError, match=r"cannot be written|ffmpeg") as error:
         write_video(tmp_path / "nowhere" / "e.mp4", scene.record, scene.body, scene.preset, "x")
     assert "\n" not in str(error.value)
+
+
+class Counting:
+    """A panel that moves with the steps only, and counts how often it is drawn."""
+
+    smooth = False
+
+    def __init__(self):
+        self.drawn = []
+
+    def draw(self, moment):
+        from PIL import Image
+
+        self.drawn.append(moment)
+        return Image.new("RGB", PANEL, (len(self.drawn), 0, 0))
+
+
+def test_a_panel_that_moves_with_the_steps_is_drawn_once_a_step(scene, tmp_path):
+    panel = Counting()
+    write_video(tmp_path / "e.mp4", scene.record, scene.body, scene.preset, "x", panel=panel)
+    assert len(panel.drawn) == len(scene.record)
+    np.testing.assert_allclose([m.position for m in panel.drawn], scene.record.position)
+    assert [m.exposed[0] for m in panel.drawn] == scene.record.steps["exposed_a"].tolist()
+
+
+def test_the_believed_error_is_drawn_once_there_is_an_estimate(stage):
+    chart = (slice(490, 660), slice(60, 310))
+    before, after = (stage.draw(stage.time_s[row])[chart] for row in (3, 59))
+    assert near(after, (255, 143, 184), (0, 0, 250, 170)) > near(before, (255, 143, 184), (0, 0, 250, 170)) + 50
