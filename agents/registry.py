@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from agents.scripted.blind_check import BlindCheck
 from agents.scripted.continuous import Continuous
+from agents.scripted.covariance_gated import CovarianceGated
+from agents.scripted.landmark_ladder import LandmarkLadder
+from agents.scripted.low_dose_scout import LowDoseScout
 from agents.scripted.oracle import Oracle
 from agents.scripted.random import Random
 from agents.scripted.regress_jump import RegressJump
@@ -31,6 +34,9 @@ class Policy(Protocol):
 
 POLICIES: dict[str, Callable[..., Policy]] = {
     "regress_jump": RegressJump,
+    "landmark_ladder": LandmarkLadder,
+    "covariance_gated": CovarianceGated,
+    "low_dose_scout": LowDoseScout,
     "step_and_shoot": StepAndShoot,
     "continuous": Continuous,
     "oracle": Oracle,

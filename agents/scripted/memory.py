@@ -26,6 +26,7 @@ class Memory:
         age_s, elapsed_s: of the last observation; goal_mm: isocentre goal of the last plan.
         contacts: so far; retreat: steps of backing off left, towards ``retreat_mm``.
         give_up: stay in place and expose no more.
+        looked_mm: isocentre of the last exposure, [3].
         stop_mm, lost: of the search: the next stop, and looks that led no further.
         closing: the final approach has begun.
         aim_mm, asked, tries, refined: of the final approach (``finish``): where it shall end, the exposure that is
@@ -44,6 +45,7 @@ class Memory:
     retreat: int = 0
     retreat_mm: F64 | None = None
     give_up: bool = False
+    looked_mm: F64 | None = None
     stop_mm: F64 | None = None
     lost: int = 0
     closing: bool = False
@@ -59,6 +61,8 @@ class Memory:
             self.fresh = view.age_s < self.age_s + (view.elapsed_s - self.elapsed_s) - 1e-3
         for plane in np.flatnonzero(self.fresh & view.valid).tolist():
             self.belief = self.belief.updated(view.evidence(plane))
+        if self.fresh.any():
+            self.looked_mm = view.position[:3]
         self.age_s, self.elapsed_s = view.age_s, view.elapsed_s
 
 

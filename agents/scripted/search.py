@@ -64,19 +64,30 @@ class Search(Scripted):
         return Look(self.look.field_mm, NORMAL) if memory.lost else self.look
 
     def decide(self, view: View, memory: Memory) -> Plan:
+        memory.closing = self.found(view, memory)
+        return self.finish.plan(self, view, memory) if memory.closing else self.seek(view, memory)
+
+    def found(self, view: View, memory: Memory) -> bool:
+        """Whether the search is over; a final approach is given up only for a belief that has become much worse."""
         sd_mm = memory.belief.sd_mm[[X, Z]].max()
-        memory.closing = bool(sd_mm <= self.close_sd_mm * (REOPENED if memory.closing else 1.0))
-        if memory.closing:
-            return self.finish.plan(self, view, memory)
+        return bool(sd_mm <= self.close_sd_mm * (REOPENED if memory.closing else 1.0))
+
+    def seek(self, view: View, memory: Memory) -> Plan:
+        """The next step of the search: drive to the stop, look."""
         if memory.stop_mm is None:
             memory.stop_mm = self.first_stop(view, memory)
         elif memory.fresh[0]:
-            memory.stop_mm = self._go_on(view, memory)
+            memory.stop_mm = self.go_on(view, memory)
         deploy = memory.contacts == 0 and self.deploys(view, memory, memory.belief.mm)
-        look = self.arrived(view, memory.stop_mm)
-        return Plan(memory.stop_mm, deploy, (look, look and deploy and self.both), self.look_at(view, memory))
+        look = self.due(view, memory)
+        return Plan(memory.stop_mm, deploy, (look, look and view.deployed and self.both), self.look_at(view, memory))
 
-    def _go_on(self, view: View, memory: Memory) -> F64:
+    def due(self, view: View, memory: Memory) -> bool:
+        """Whether to look now: at rest at the stop."""
+        return memory.stop_mm is not None and self.arrived(view, memory.stop_mm)
+
+    def go_on(self, view: View, memory: Memory) -> F64:
+        """The stop after a look, [3]; counts looks that led no further."""
         stop_mm = self.next_stop(view, memory)
         blind = not view.valid[0] and abs(memory.belief.mm[Z] - view.position[Z]) < self.aside_mm
         if not (blind or near(view, stop_mm, 5.0)):
