@@ -32,7 +32,7 @@ def compose(overrides: list[str]) -> RunConfig:
     try:
         config = OmegaConf.to_object(_composed(overrides))
     except OmegaConfBaseException as error:
-        raise CarmError(_one_line(error)) from None
+        raise CarmError(one_line(error)) from None
     assert isinstance(config, RunConfig)
     for group in ("policy", "perception", "device", "xray", "dose"):
         _check_numbers(group, getattr(config, group))
@@ -60,7 +60,7 @@ def _choices(override: str) -> list[str]:
     except HydraException as error:
         if _is_plain(override):
             return [override]
-        raise CarmError(_one_line(error)) from None
+        raise CarmError(one_line(error)) from None
     if not parsed.is_sweep_override():
         return [override]
     return [f"{parsed.get_key_element()}={value}" for value in parsed.sweep_string_iterator()]
@@ -83,7 +83,7 @@ def _composed(overrides: list[str]) -> Any:
             grammar = [part for o in overrides if not _is_plain(o) for part in _in_grammar(o)]
             config = hydra_compose("run", overrides=grammar)
     except (HydraException, OmegaConfBaseException) as error:
-        raise CarmError(_one_line(error)) from None
+        raise CarmError(one_line(error)) from None
     for key, _, value in (o.partition("=") for o in overrides if _is_plain(o)):
         config[key] = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
     return config
@@ -116,10 +116,10 @@ def _check_groups(overrides: list[str]) -> None:
         root = key.lstrip("+~").split(".")[0].split("@")[0]
         if root not in known and not root.startswith("hydra"):
             settings = ", ".join(known)
-            raise CarmError(f"unknown setting {root!r} in {override!r}{_close(root, known)}; settings: {settings}")
+            raise CarmError(f"unknown setting {root!r} in {override!r}{close_to(root, known)}; settings: {settings}")
         if key in GROUPS and not re.fullmatch(r"[\w.]+:[\w.]+", value) and value not in [*options(key), "custom"]:
             names = options(key)
-            several = " (for a run of each add -m)" if "," in value else _close(value, names)
+            several = " (for a run of each add -m)" if "," in value else close_to(value, names)
             raise CarmError(f"unknown {key} {value!r}{several}; there are: {', '.join(names)}")
 
 
@@ -151,12 +151,12 @@ def _variant(group: str, name: Any) -> dict[str, Any]:
     return cast(dict[str, Any], OmegaConf.to_object(OmegaConf.create(text)))
 
 
-def _close(word: str, known: list[str]) -> str:
+def close_to(word: str, known: list[str]) -> str:
     match = get_close_matches(word, known, 1)
     return f" (did you mean {match[0]!r}?)" if match else ""
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """What OmegaConf or Hydra means, without its internals."""
     override = getattr(error, "override", None)
     if override:

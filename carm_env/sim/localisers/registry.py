@@ -13,11 +13,13 @@ from carm_env.sim.localisers.none import NoLocaliser
 from carm_env.sim.localisers.oracle import OracleLocaliser
 from carm_env.sim.perception import Localiser
 
-LOCALISERS: dict[str, Callable[..., Localiser]] = {
+LOCALISERS: dict[str, Callable[..., Localiser] | str] = {
     "oracle": OracleLocaliser,
     "noisy": NoisyLocaliser,
     "none": NoLocaliser,
+    "network": "perception.network:NetworkLocaliser",
 }
+"""``network`` lives beside the simulator, which does not know it: it is imported when first asked for."""
 
 
 def make_localiser(name: str, **args: Any) -> Localiser:
@@ -30,14 +32,15 @@ def make_localiser(name: str, **args: Any) -> Localiser:
 
 
 def build(
-    kind: str, name: str, known: Mapping[str, Callable[..., Any]], args: Mapping[str, Any], method: str
+    kind: str, name: str, known: Mapping[str, Callable[..., Any] | str], args: Mapping[str, Any], method: str
 ) -> Any:
     """Calls the factory ``name`` with ``args``; ``kind`` names it in messages, ``method`` is what the result must have.
 
     Raises:
         CarmError: the name is neither known nor importable, the arguments do not fit, or the result is something else.
     """
-    factory = _imported(kind, name) if ":" in name else known.get(name)
+    entry = name if ":" in name else known.get(name)
+    factory = _imported(kind, entry) if isinstance(entry, str) else entry
     if factory is None:
         names = ", ".join(known)
         raise CarmError(f"{kind} {name!r} is unknown{_hint(name, known)}; known: {names}, or module:attribute")
