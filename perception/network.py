@@ -33,8 +33,8 @@ WIDEST_MM = 250.0
 class NetworkLocaliser:
     """Displacement to the target (or to the landmark that is the goal) and landmarks, from one frame at a time.
 
-    A frame is not valid where it holds no anatomy, where the network takes it for no X-ray of a body, or where it leaves
-    the target open. The estimate rests on the image, the view's angles and the recorded demographics, not on where the
+    A frame is not valid where it holds no anatomy, where the network takes it for no X-ray of a body, or where the
+    target stays open. The estimate rests on the image, the view's angles and the recorded demographics, not on where the
     table stands. The target is the sella: a run with another ``target_mm`` needs another perception.
 
     Args:
@@ -61,7 +61,7 @@ class NetworkLocaliser:
         self.calibration = Calibration.of(record.get("calibration", {}))
 
     def estimate(self, frames: Frames, context: Context) -> Estimate:
-        """One row a frame; each is computed alone, so that it does not depend on the others. ``context`` is not used."""
+        """One row a frame; each is computed alone, so that it does not depend on the others; ``context`` is unused."""
         out = blank_estimate(frames)
         told = _context(frames)
         for i in range(len(frames.lane)):

@@ -47,7 +47,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except (SafetensorError, ValueError) as error:
         raise CarmError(f"weights {path} are damaged or no safetensors: {str(error).splitlines()[0]}") from None
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-        raise CarmError(f"weights {path} have no record of carm with schema {SCHEMA}; want a file of carm perception train")
+        raise CarmError(f"weights {path} have no record of schema {SCHEMA}; want a file of carm perception train")
     return tensors, record
 
 

@@ -64,14 +64,16 @@ def make_dataset(config: DataConfig) -> Iterator[Progress]:
     if config.workers < 1:
         raise CarmError(f"workers={config.workers} is too few; want at least 1")
     folder, settings = Path(config.out), config.settings()
-    patients = [str(name) for name in load_cohort(config.cohort).select(config.split)]
+    cohort = load_cohort(config.cohort)
+    patients = [str(name) for name in cohort.select(config.split)]
+    split = dict(zip(map(str, cohort.patients), cohort.splits, strict=True))
     stems = [stem_of(name) for name in patients]
     if len(set(stems)) < len(stems):
         raise CarmError(f"cohort {config.cohort} has two CTs with one file name; want names that differ")
     begin(folder, config.cohort, settings)
     missing = [name for name in patients if not is_done(folder, name)]
     with ProcessPoolExecutor(config.workers, get_context("spawn"), initializer=_one_thread) as pool:
-        jobs = {pool.submit(_one, name, asdict(settings), str(folder)): name for name in missing}
+        jobs = {pool.submit(_one, name, split[name], asdict(settings), str(folder)): name for name in missing}
         try:
             for left, job in zip(range(len(jobs) - 1, -1, -1), as_completed(jobs), strict=True):
                 yield Progress(jobs[job], left, job.result())
@@ -87,11 +89,11 @@ def _one_thread() -> None:
     numba.set_num_threads(1)
 
 
-def _one(name: str, settings: dict[str, Any], folder: str) -> str:
+def _one(name: str, split: str, settings: dict[str, Any], folder: str) -> str:
     """Makes one patient's views; returns why it could not, or nothing."""
     chosen = ShootSettings(**{**settings, "counts": ViewCounts(**settings["counts"])})
     try:
-        images, rows = shoot_patient(name, chosen)
+        images, rows = shoot_patient(name, chosen, split)
     except CarmError as error:
         return str(error)
     add(Path(folder), name, images, rows)

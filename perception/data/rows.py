@@ -71,11 +71,13 @@ def nearest(points_uvw: F64) -> NDArray[np.int64]:
     return np.where(np.isfinite(distance).any(1), distance.argmin(1), -1)
 
 
-def table(setup: EpisodeSetup, plan: Plan, shot: Shot, levels: F32, geometry: dict[str, F64], name: str) -> pa.Table:
+def table(
+    setup: EpisodeSetup, plan: Plan, shot: Shot, levels: F32, geometry: dict[str, F64], name: str, split: str
+) -> pa.Table:
     """Rows of one patient's views.
 
     Args:
-        levels: of ``quantised``; geometry: ``sod_mm`` and ``sid_mm`` of each view; name: of the patient.
+        levels: of ``quantised``; geometry: ``sod_mm`` and ``sid_mm`` of each view; name, split: of the patient.
     """
     import pyarrow as pa
 
@@ -88,7 +90,7 @@ def table(setup: EpisodeSetup, plan: Plan, shot: Shot, levels: F32, geometry: di
     in_patient = setup.patient_to_table.inverse().points(isocentre[None])[0]
     columns: dict[str, Any] = {
         "patient": [name] * len(plan),
-        "split": [setup.patient.meta.get("split", "test")] * len(plan),
+        "split": [split] * len(plan),
         "kind": plan.kind, "label": plan.label, "plane": plan.plane, "preset": plan.preset,
         "field_mm": plan.field_mm, **geometry, "pitch_mm": shot.cameras.pitch_mm,
         "primary_deg": angles[:, 0], "secondary_deg": angles[:, 1],
@@ -104,7 +106,8 @@ def table(setup: EpisodeSetup, plan: Plan, shot: Shot, levels: F32, geometry: di
         "target_visible": visible(target[:, None], geometry["sod_mm"], plan.field_mm)[:, 0],
         "demographics": np.tile(setup.recorded, (len(plan), 1)),
     }
-    return pa.table({**{k: pa.array(_plain(v)) for k, v in columns.items()}, **{k: _lists(v) for k, v in arrays.items()}})
+    plain = {name: pa.array(_plain(values)) for name, values in columns.items()}
+    return pa.table(plain | {name: _lists(values) for name, values in arrays.items()})
 
 
 def _plain(values: Any) -> Any:

@@ -41,15 +41,15 @@ class ShootSettings:
     seed: int = 0
 
 
-def shoot_patient(name: str, settings: ShootSettings) -> tuple[NDArray[np.uint8], pa.Table]:
-    """Images uint8 [V, pixels, pixels] and rows of one patient; the same on every call.
+def shoot_patient(name: str, settings: ShootSettings, split: str) -> tuple[NDArray[np.uint8], pa.Table]:
+    """Images uint8 [V, pixels, pixels] and rows of one patient of a split; the same on every call.
 
     Raises:
         CarmError: the patient cannot be read, or is too short to be viewed.
     """
     preset = device(settings.device)
     key = zlib.crc32(name.encode())
-    setup, config = placed(name, settings, preset, key)
+    setup = placed(name, settings, preset, key)
     plan = plan_views(setup, preset, settings.counts, np.random.default_rng([settings.seed, key]))
     imaging = _imaging(settings)
     images, levels, shots = [], [], []
@@ -62,13 +62,13 @@ def shoot_patient(name: str, settings: ShootSettings) -> tuple[NDArray[np.uint8]
         image, level = quantised(shot.exposure.signal, shot.exposure.mask)
         images.append(image)
         levels.append(level)
-        shots.append(table(setup, _part(plan, rows), shot, level, _geometry(preset, plan.plane[rows]), name))
+        shots.append(table(setup, _part(plan, rows), shot, level, _geometry(preset, plan.plane[rows]), name, split))
     import pyarrow as pa
 
     return np.concatenate(images), pa.concat_tables(shots)
 
 
-def placed(name: str, settings: ShootSettings, preset: DevicePreset, key: int) -> tuple[EpisodeSetup, SimConfig]:
+def placed(name: str, settings: ShootSettings, preset: DevicePreset, key: int) -> EpisodeSetup:
     """The patient on the table; one without a sella gets NaN for its target."""
     has_target = "sella" in load_patient(name).targets
     task = "pelvis_to_head" if has_target else "landmark_reach"
@@ -76,7 +76,7 @@ def placed(name: str, settings: ShootSettings, preset: DevicePreset, key: int) -
     setup = set_up(config, preset, key + settings.seed)
     if not has_target:
         setup.target_mm[:] = np.nan
-    return setup, config
+    return setup
 
 
 @lru_cache(1)

@@ -46,8 +46,8 @@ def begin(folder: Path, cohort: str, settings: ShootSettings) -> None:
         differ = [key for key in record if found.get(key) != record[key]]
         if differ:
             raise CarmError(
-                f"{folder} holds a data set with {differ[0]}={found.get(differ[0])!r}, now it is {record[differ[0]]!r}; "
-                "want another out, or the same settings to go on"
+                f"{folder} holds a data set with {differ[0]}={found.get(differ[0])!r}, now it is "
+                f"{record[differ[0]]!r}; want another out, or the same settings to go on"
             )
         for part in folder.glob(PARTS):
             part.unlink(missing_ok=True)
@@ -72,9 +72,10 @@ def read_info(folder: Path) -> dict[str, Any]:
         found = json.loads(info.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CarmError(f"{folder} is no data set ({INFO}: {error}); want a folder of carm perception data") from None
-    if not isinstance(found, dict) or found.get("schema") != SCHEMA:
-        raise CarmError(f"{info} has schema {found.get('schema') if isinstance(found, dict) else found!r}; want {SCHEMA}")
-    return found
+    schema = found.get("schema") if isinstance(found, dict) else found
+    if schema != SCHEMA:
+        raise CarmError(f"{info} has schema {schema!r}; want {SCHEMA}")
+    return dict(found)
 
 
 def add(folder: Path, patient: str, images: NDArray[np.uint8], rows: pa.Table) -> None:
@@ -129,7 +130,9 @@ def read_views(folder: Path, split: str, kinds: tuple[int, ...] | None = None, p
     import pyarrow.parquet as pq
 
     read_info(folder)
-    tables, images, seen = [], [], {}
+    tables: list[pa.Table] = []
+    images: list[NDArray[np.uint8]] = []
+    seen: dict[str, str] = {}
     for file in sorted(folder.glob("*.parquet")):
         try:
             rows = pq.read_table(file)

@@ -83,11 +83,11 @@ class ViewCounts:
 
 
 def plan_views(setup: EpisodeSetup, device: DevicePreset, counts: ViewCounts, rng: np.random.Generator) -> Plan:
-    """Views of a patient on the table; the same generator state gives the same views."""
+    """Views of a patient on the table; the same generator state gives the same views. Without a target, no drive."""
     parts = [
         _grid(setup, device, counts.grid_mm) if counts.grid_mm else None,
         _landmarks(setup, device, counts.landmark_views, rng),
-        _drive(setup, device, counts.drive_views, rng),
+        _drive(setup, device, counts.drive_views, rng) if np.isfinite(setup.target_mm).all() else None,
     ]
     plan = _empty()
     for part in parts:

@@ -64,7 +64,7 @@ LOG_MM_RANGE = (math.log(0.5), math.log(400.0))
 
 
 def bounded_factor(raw: Tensor, unit_mm: float) -> Tensor:
-    """Free numbers [..., 3] as an inverse Cholesky factor in units of ``unit_mm``, standard deviations kept in range."""
+    """An inverse Cholesky factor, unit ``unit_mm``, of free numbers [..., 3]; standard deviations are kept in range."""
     low, high = (value - math.log(unit_mm) for value in LOG_MM_RANGE)
     middle, half = 0.5 * (low + high), 0.5 * (high - low)
     logs = -(middle + half * torch.tanh(raw[..., :2] / half))

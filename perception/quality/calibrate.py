@@ -108,8 +108,10 @@ def coverage(answers: Answers, calibration: Calibration) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for group in GROUPS:
         square = _squares(answers, group, [TARGET])
-        inside = {str(lv): _share(np.sqrt(square) <= r) for lv, r in zip(LEVELS, calibration.radius[group], strict=True)}
-        out[group] = {"views": len(square), "inside": inside, "mean_square": float(square.mean() / 2) if len(square) else None}
+        radii = zip(LEVELS, calibration.radius[group], strict=True)
+        inside = {str(level): _share(np.sqrt(square) <= radius) for level, radius in radii}
+        mean_square = float(square.mean() / 2) if len(square) else None
+        out[group] = {"views": len(square), "inside": inside, "mean_square": mean_square}
     return out
 
 

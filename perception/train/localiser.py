@@ -21,15 +21,15 @@ from perception.nets.registry import make_net
 from perception.quality.answers import ask
 from perception.quality.calibrate import Calibration, calibrate, calibrated
 from perception.quality.measure import measure
-from perception.train.losses import Weights, localiser_loss
 from perception.train.loop import LoopSettings, train
+from perception.train.losses import Weights, localiser_loss
 from perception.weights import digest, load_net, save_net
 
 KINDS = (LANDMARK, DRIVE)
 LIMITS = (
     "Trained on synthetic phantoms only; on real CTs see the table of docs/perception.md. Finds the sella and the 20 "
-    "landmarks in frontal and lateral views of artis_biplane and near them; other targets and devices are untested. Not "
-    "for clinical use."
+    "landmarks in frontal and lateral views of artis_biplane and near them; other targets and devices are untested. "
+    "Not for clinical use."
 )
 
 
@@ -94,7 +94,8 @@ def train_localiser(
 
 def localiser_terms(net: nn.Module, batch: Batch) -> dict[str, Tensor]:
     """Terms of the localiser's loss for a batch."""
-    return localiser_loss(net(batch.pixels.contiguous(memory_format=torch.channels_last), batch.context), batch, Weights())
+    pixels = batch.pixels.contiguous(memory_format=torch.channels_last)
+    return localiser_loss(net(pixels, batch.context), batch, Weights())
 
 
 def write_card(

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from perception.data.batches import Batch
-from perception.nets.localizer import K, UNIT_MM, Localised
+from perception.nets.localizer import UNIT_MM, K, Localised
 from perception.nets.points import gaussian_nll
 
 PLACE_SCALE_MM = torch.tensor([500.0, 1000.0])
@@ -41,7 +41,7 @@ def localiser_loss(said: Localised, batch: Batch, weights: Weights) -> dict[str,
     scale = batch.sod_mm[:, None] / (batch.sod_mm[:, None] + batch.points_mm[..., 2])
     seen = batch.visible * valid
     apart = torch.where(seen[..., None] > 0, said.heat - true * scale[..., None], 0.0).abs().sum(-1)
-    bce = F.binary_cross_entropy_with_logits(said.visible, batch.visible, reduction="none")
+    bce = binary_cross_entropy_with_logits(said.visible, batch.visible, reduction="none")
     class_known = (batch.nearest >= 0) & (batch.valid > 0)
     place = (said.place - batch.place_mm / PLACE_SCALE_MM).square().mean(-1)
     return {
@@ -49,9 +49,9 @@ def localiser_loss(said: Localised, batch: Batch, weights: Weights) -> dict[str,
         "landmarks": weights.landmarks * _mean(nll[:, :K], counts[:, :K]),
         "heat": weights.heat * _mean(apart, seen),
         "visible": weights.visible * bce.mean() * 4.0,
-        "nearest": weights.nearest * F.cross_entropy(said.nearest[class_known], batch.nearest[class_known].long()),
+        "nearest": weights.nearest * cross_entropy(said.nearest[class_known], batch.nearest[class_known].long()),
         "place": weights.place * _mean(place, batch.valid),
-        "valid": weights.valid * F.binary_cross_entropy_with_logits(said.valid, batch.valid),
+        "valid": weights.valid * binary_cross_entropy_with_logits(said.valid, batch.valid),
     }
 
 
