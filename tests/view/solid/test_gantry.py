@@ -49,7 +49,7 @@ def outside(points, capsules):
     return (np.linalg.norm(points[:, None] - nearest, axis=2) - capsules.radius_mm).min(axis=1)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=8)
 @given(angle, angle, st.floats(0, 90))
 def test_what_is_drawn_is_what_collides(primary, secondary, deploy):
     where = pose(deploy, (primary, secondary), (60 + primary, secondary))
