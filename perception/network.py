@@ -34,7 +34,7 @@ class NetworkLocaliser:
     """Displacement to the target (or to the landmark that is the goal) and landmarks, from one frame at a time.
 
     A frame is not valid where it holds no anatomy, where the network takes it for no X-ray of a body, or where the
-    target stays open. The estimate rests on the image, the view's angles and the recorded demographics, not on where the
+    target stays open. The estimate rests on the image, the angles and the recorded demographics, not on where the
     table stands. The target is the sella: a run with another ``target_mm`` needs another perception.
 
     Args:

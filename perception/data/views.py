@@ -67,7 +67,7 @@ class ViewCounts:
         landmark_views: views of each landmark; drive_views: views along the drive.
 
     Raises:
-        CarmError: a number that is negative, or a grid finer than 5 mm.
+        CarmError: a number that is negative, a grid finer than 5 mm, or no views at all.
     """
 
     grid_mm: float = 0.0
@@ -80,6 +80,8 @@ class ViewCounts:
         for name in ("landmark_views", "drive_views"):
             if not 0 <= getattr(self, name) <= 10_000:
                 raise CarmError(f"{name}={getattr(self, name)} is out of range; want 0 to 10000")
+        if not (self.grid_mm or self.landmark_views or self.drive_views):
+            raise CarmError("grid_mm, landmark_views and drive_views are all 0; want views of one kind at least")
 
 
 def plan_views(setup: EpisodeSetup, device: DevicePreset, counts: ViewCounts, rng: np.random.Generator) -> Plan:
@@ -92,7 +94,7 @@ def plan_views(setup: EpisodeSetup, device: DevicePreset, counts: ViewCounts, rn
     plan = _empty()
     for part in parts:
         plan = plan if part is None else plan.joined(part)
-    plan.position[:, :3] = np.clip(plan.position[:, :3], device.limits[:3, 0], device.limits[:3, 1])
+    plan.position[:] = np.clip(plan.position, *device.limits.T)
     return plan
 
 

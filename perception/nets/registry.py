@@ -9,8 +9,15 @@ from torch import nn
 
 from carm_env.errors import CarmError
 from perception.nets.localizer import LocalizerSmall
+from perception.nets.posenet import PoseNet
+from perception.nets.positional import PlainResNet, Positional
 
-NETS: dict[str, Callable[..., nn.Module]] = {"localizer-small": LocalizerSmall}
+NETS: dict[str, Callable[..., nn.Module]] = {
+    "localizer-small": LocalizerSmall,
+    "positional": Positional,
+    "resnet34": PlainResNet,
+    "posenet": PoseNet,
+}
 
 
 def make_net(name: str, **settings: Any) -> nn.Module:
