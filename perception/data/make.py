@@ -12,7 +12,7 @@ from typing import Any
 
 from carm_env.errors import CarmError
 from carm_env.patient.cohort import load_cohort
-from perception.data.shoot import ShootSettings, shoot_patient
+from perception.data.shoot import ShootSettings, imaging_of, shoot_patient
 from perception.data.store import add, begin, is_done, stem_of
 from perception.data.views import ViewCounts
 
@@ -70,6 +70,7 @@ def make_dataset(config: DataConfig) -> Iterator[Progress]:
     stems = [stem_of(name) for name in patients]
     if len(set(stems)) < len(stems):
         raise CarmError(f"cohort {config.cohort} has two CTs with one file name; want names that differ")
+    imaging_of(settings)
     begin(folder, config.cohort, settings)
     missing = [name for name in patients if not is_done(folder, name)]
     with ProcessPoolExecutor(config.workers, get_context("spawn"), initializer=_one_thread) as pool:

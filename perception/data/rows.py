@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 F64 = NDArray[np.float64]
 F32 = NDArray[np.float32]
 K = len(LANDMARKS)
+COLUMNS: tuple[str, ...] = (
+    "patient", "split", "kind", "label", "plane", "preset", "field_mm", "sod_mm", "sid_mm", "pitch_mm", "primary_deg",
+    "secondary_deg", "quanta", "level_low", "level_high", "below_top_mm", "from_right_mm", "nearest", "isocentre_mm",
+    "target_mm", "landmarks_mm", "visible", "target_visible", "demographics",
+)  # fmt: skip
 FLOOR = 1e-3
 """Signals below this count as this, as in the display."""
 
@@ -107,7 +112,8 @@ def table(
         "demographics": np.tile(setup.recorded, (len(plan), 1)),
     }
     plain = {name: pa.array(_plain(values)) for name, values in columns.items()}
-    return pa.table(plain | {name: _lists(values) for name, values in arrays.items()})
+    lists = {name: _lists(values) for name, values in arrays.items()}
+    return pa.table(plain | lists).select(COLUMNS)
 
 
 def _plain(values: Any) -> Any:

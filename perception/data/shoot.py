@@ -5,13 +5,16 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from carm_env.errors import CarmError
 from carm_env.machine.presets import DevicePreset, device
 from carm_env.patient.load import load_patient
+from carm_env.patient.names import Name, parse_name
 from carm_env.sim.config import SimConfig
 from carm_env.sim.episode_setup import EpisodeSetup, set_up
 from carm_env.sim.imaging import Imaging
@@ -32,6 +35,9 @@ class ShootSettings:
 
     Attributes:
         counts: views of each kind; device: name of a preset; renderer: name; pixels: image side; seed: of all draws.
+
+    Raises:
+        CarmError: a seed below 0, or a side that is no multiple of 8.
     """
 
     counts: ViewCounts
@@ -40,19 +46,33 @@ class ShootSettings:
     pixels: int = 128
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**62:
+            raise CarmError(f"seed={self.seed} is out of range; want 0 or more")
+        if self.pixels % 8:
+            raise CarmError(f"pixels={self.pixels} cannot be used; want a multiple of 8")
+
+
+def known_as(patient: str) -> str:
+    """What files tell of a patient's name: of a CT's path only its last part."""
+    name = parse_name(patient)
+    return str(Name(name.kind, name.seed, Path(name.path).name if name.path else ""))
+
 
 def shoot_patient(name: str, settings: ShootSettings, split: str) -> tuple[NDArray[np.uint8], pa.Table]:
     """Images uint8 [V, pixels, pixels] and rows of one patient of a split; the same on every call.
 
     Raises:
-        CarmError: the patient cannot be read, or is too short to be viewed.
+        CarmError: the patient cannot be read, is too short to be viewed, or has nothing that was asked for.
     """
     preset = device(settings.device)
-    key = zlib.crc32(name.encode())
+    key = zlib.crc32(known_as(name).encode())
     setup = placed(name, settings, preset, key)
     plan = plan_views(setup, preset, settings.counts, np.random.default_rng([settings.seed, key]))
-    imaging = _imaging(settings)
-    images, levels, shots = [], [], []
+    if len(plan) == 0:
+        raise CarmError(f"{name} has no views of {settings.counts}; want landmarks, a target or a grid")
+    imaging = imaging_of(settings)
+    images, shots = [], []
     for begin in range(0, len(plan), CHUNK):
         rows = np.arange(begin, min(begin + CHUNK, len(plan)))
         shot = imaging.shoot(
@@ -61,8 +81,8 @@ def shoot_patient(name: str, settings: ShootSettings, split: str) -> tuple[NDArr
         )  # fmt: skip
         image, level = quantised(shot.exposure.signal, shot.exposure.mask)
         images.append(image)
-        levels.append(level)
-        shots.append(table(setup, _part(plan, rows), shot, level, _geometry(preset, plan.plane[rows]), name, split))
+        told = known_as(name), split
+        shots.append(table(setup, _part(plan, rows), shot, level, _geometry(preset, plan.plane[rows]), *told))
     import pyarrow as pa
 
     return np.concatenate(images), pa.concat_tables(shots)
@@ -80,7 +100,12 @@ def placed(name: str, settings: ShootSettings, preset: DevicePreset, key: int) -
 
 
 @lru_cache(1)
-def _imaging(settings: ShootSettings) -> Imaging:
+def imaging_of(settings: ShootSettings) -> Imaging:
+    """The imaging chain of a data set.
+
+    Raises:
+        CarmError: an unknown device or renderer, one that cannot run here, or a side out of range.
+    """
     config = SimConfig(renderer=settings.renderer, image_pixels=settings.pixels, device=settings.device)
     return Imaging(config, device(settings.device))
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from carm_env.errors import CarmError
 from carm_env.patient.split import SPLITS
 from carm_env.whole import PARTS, whole
-from perception.data.shoot import ShootSettings
+from perception.data.rows import COLUMNS
+from perception.data.shoot import ShootSettings, known_as
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,8 +30,8 @@ _INFO_BYTES = 2**20
 
 
 def stem_of(patient: str) -> str:
-    """File name of a patient without suffix: of a CT's path only its last part, so that no folder's name is told."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", patient.rsplit("/", 1)[-1])
+    """File name of a patient without suffix."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", known_as(patient))
 
 
 def begin(folder: Path, cohort: str, settings: ShootSettings) -> None:
@@ -39,7 +40,9 @@ def begin(folder: Path, cohort: str, settings: ShootSettings) -> None:
     Raises:
         CarmError: the folder holds something else, or a data set made otherwise.
     """
-    record = {"schema": SCHEMA, "cohort": cohort.rsplit("/", 1)[-1], **asdict(settings)}
+    family = re.match(r"warp-\d+:|", cohort)[0]  # type: ignore[index]
+    told = family + Path(cohort[len(family) :]).absolute().name
+    record = {"schema": SCHEMA, "cohort": told, **asdict(settings)}
     info = folder / INFO
     if info.exists():
         found = read_info(folder)
@@ -52,7 +55,7 @@ def begin(folder: Path, cohort: str, settings: ShootSettings) -> None:
         for part in folder.glob(PARTS):
             part.unlink(missing_ok=True)
         return
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and not all(file.match(PARTS) for file in folder.iterdir()):
         raise CarmError(f"out={folder} holds other files; want a new or empty folder, or a data set to go on with")
     folder.mkdir(parents=True, exist_ok=True)
     with whole(info) as part:
@@ -70,7 +73,7 @@ def read_info(folder: Path) -> dict[str, Any]:
         if info.stat().st_size > _INFO_BYTES:
             raise ValueError("too long")
         found = json.loads(info.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CarmError(f"{folder} is no data set ({INFO}: {error}); want a folder of carm perception data") from None
     schema = found.get("schema") if isinstance(found, dict) else found
     if schema != SCHEMA:
@@ -133,14 +136,16 @@ def read_views(folder: Path, split: str, kinds: tuple[int, ...] | None = None, p
     tables: list[pa.Table] = []
     images: list[NDArray[np.uint8]] = []
     seen: dict[str, str] = {}
-    for file in sorted(folder.glob("*.parquet")):
+    for file in sorted(f for f in folder.glob("*.parquet") if not f.match(PARTS)):
         try:
             rows = pq.read_table(file)
-            pixels = np.load(file.with_suffix(".npy"), mmap_mode="r", allow_pickle=False)
+            pixels = np.lib.format.open_memmap(file.with_suffix(".npy"), mode="r")
         except (OSError, ValueError, pa.ArrowException) as error:
             raise CarmError(f"{file} or its images cannot be read: {str(error).splitlines()[0]}") from None
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or len(pixels) != rows.num_rows:
             raise CarmError(f"{file} has {rows.num_rows} rows, its images are {pixels.dtype} {pixels.shape}")
+        if rows.column_names != list(COLUMNS) or (tables and rows.schema != tables[0].schema):
+            raise CarmError(f"{file} has other columns than a data set of carm perception data")
         check_split_of(rows, seen, file)
         if split not in ("all", rows["split"][0].as_py()) or (patients is not None and len(images) == patients):
             continue
@@ -163,7 +168,9 @@ def check_split_of(rows: pa.Table, seen: dict[str, str], file: Path) -> None:
     if len(pairs) != 1:
         raise CarmError(f"{file} mixes {len(pairs)} patients or splits; want one patient, in one split")
     patient, split = pairs.pop()
-    if split not in SPLITS or seen.setdefault(patient, split) != split:
+    if split not in SPLITS:
+        raise CarmError(f"{file}: split {str(split)[:40]!r} is unknown; want one of {', '.join(SPLITS)}")
+    if seen.setdefault(patient, split) != split:
         raise CarmError(f"{file}: patient {patient} is in split {split!r} and in {seen[patient]!r}; want one split")
 
 
