@@ -23,6 +23,8 @@ carm perception COMMAND [KEY=VALUE ...]
           net=localizer-small data=runs/views out=runs/localizer steps=6000 batch=64 rate=0.002 seed=0
   eval    figures of weights on a split, in all and for each patient
           weights=PATH data=runs/views split=test out=PATH.json
+  reproduce  the seed paper's comparisons on phantoms, in one run
+          preset=quick out=runs/reproduce seed=0 workers=2
 
 Stopped or killed, the same command goes on where it was. Trained weights drive: carm run perception=network
 perception.weights=runs/localizer/localizer-small.safetensors
@@ -43,7 +45,7 @@ def main(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help") or "--help" in argv:
         print(HELP)
         return 0
-    commands = {"data": _data, "train": _train, "eval": _eval}
+    commands = {"data": _data, "train": _train, "eval": _eval, "reproduce": _reproduce}
     if argv[0] not in commands:
         raise CarmError(f"unknown command {argv[0]!r}; carm perception has: {', '.join(commands)}")
     return commands[argv[0]](argv[1:])
@@ -109,6 +111,23 @@ def _eval(argv: list[str]) -> int:
         with whole(Path(config.out)) as part:
             part.write_text(text + "\n", encoding="utf-8")
         print(config.out)
+    return 0
+
+
+def _reproduce(argv: list[str]) -> int:
+    from perception.reproduce import ReproduceConfig, reproduce
+
+    config = read_settings(ReproduceConfig, argv)
+    report = reproduce(config, lambda what: print(what, file=sys.stderr))
+    for name, row in report["rows"].items():
+        mark = " (depends on its batch)" if row["batch_dependent"] else ""
+        if row["task"] == "place":
+            mse = row["mse"][0]
+            words = f"{_interval(row['euclidean_mean_mm'], 1)} mm, MSE {mse:.4f}, x 568 {row['mse_times_568'][0]:.2f}"
+        else:
+            words = f"micro F1 {_interval(row['micro_f1'], 3)}, macro {row['macro_f1']:.3f}"
+        print(f"{name:<24} {words}{mark}")
+    print(Path(config.out) / "reproduce.json")
     return 0
 
 

@@ -1,0 +1,142 @@
+"""`carm perception reproduce`: the seed paper's comparisons on the phantom population, all in one run.
+
+Rows: place regression (the pretext) by the published network with its attention across the batch, by the same with
+attention to the image's tokens, and by PoseNet; landmark classification from the pretext's weights and from random
+ones, PoseNet, and linear probing of the last two layers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from carm_env.errors import CarmError
+from carm_env.whole import whole
+from perception.data.batches import ViewSet
+from perception.data.make import DataConfig, make_dataset
+from perception.data.store import read_info, read_views
+from perception.quality.measure import clustered, f1
+from perception.train.seed_tasks import KIND_OF, K, SeedRun, answers, run
+from perception.weights import load_net
+
+SEED_FACTOR = 568.0
+"""The seed paper multiplies its normalised mean squared error by this and calls it millimetres."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Sizes of a reproduction: the cohort, views, and steps of each kind of training."""
+
+    cohort: str
+    grid_mm: float
+    landmark_views: int
+    pixels: int
+    place_steps: int
+    classify_steps: int
+    probe_steps: int
+
+
+PRESETS: dict[str, Preset] = {
+    "quick": Preset("phantom-120", 30.0, 8, 64, 800, 400, 400),
+    "tiny": Preset("phantom-9", 120.0, 1, 64, 2, 2, 2),
+}
+"""``tiny`` shows that everything runs; its figures mean nothing."""
+
+
+@dataclass
+class ReproduceConfig:
+    """One call of `carm perception reproduce`: preset quick or tiny; out: folder; seed; workers: cores."""
+
+    preset: str = "quick"
+    out: str = "runs/reproduce"
+    seed: int = 0
+    workers: int = 2
+
+
+def runs(preset: Preset, seed: int) -> dict[str, SeedRun]:
+    """Trainings by name, each after those that it starts from; ``start`` is the other's name here."""
+    place = SeedRun("positional", "place", preset.place_steps, {"attention": "tokens"}, seed=seed, pixels=preset.pixels)
+    classify = replace(place, task="classify", steps=preset.classify_steps)
+    probing = replace(classify, steps=preset.probe_steps, probe=2, rate=2e-3)
+    return {
+        "place-tokens": place,
+        "place-paper": replace(place, settings={"attention": "paper"}),
+        "place-posenet": replace(place, net="posenet", settings={}),
+        "classify-tokens-pretext": replace(classify, start=Path("place-tokens")),
+        "classify-tokens-random": classify,
+        "classify-paper-pretext": replace(classify, settings={"attention": "paper"}, start=Path("place-paper")),
+        "classify-posenet": replace(classify, net="posenet", settings={}),
+        "probe2-tokens-pretext": replace(probing, start=Path("place-tokens")),
+        "probe2-tokens-random": probing,
+    }
+
+
+def reproduce(config: ReproduceConfig, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Makes data, trains, evaluates on test patients; finished parts are kept and not done again.
+
+    Raises:
+        CarmError: an unknown preset, or a folder that holds something else.
+    """
+    if config.preset not in PRESETS:
+        raise CarmError(f"preset={config.preset!r} is unknown; presets: {', '.join(PRESETS)}")
+    preset, folder = PRESETS[config.preset], Path(config.out)
+    data = folder / "views"
+    made = DataConfig(
+        preset.cohort, str(data), grid_mm=preset.grid_mm, landmark_views=preset.landmark_views, drive_views=0,
+        pixels=preset.pixels, workers=config.workers,
+    )  # fmt: skip
+    for patient in make_dataset(made):
+        tell(f"views: {patient.left} patients left")
+    torch.set_num_threads(config.workers)
+    for name, spec in trained(runs(preset, config.seed), data, folder):
+        tell(f"{name}: {spec.steps} steps done")
+    rows = {name: figures(name, spec, data, folder) for name, spec in runs(preset, config.seed).items()}
+    report = {"preset": vars(preset), "seed": config.seed, "data": read_info(data), "rows": rows}
+    with whole(folder / "reproduce.json") as part:
+        part.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    return report
+
+
+def trained(specs: dict[str, SeedRun], data: Path, folder: Path) -> Iterator[tuple[str, SeedRun]]:
+    """Trains what has no weights yet, one after the other."""
+    for name, spec in specs.items():
+        if not (folder / name / "weights.safetensors").exists():
+            start = None if spec.start is None else folder / spec.start / "weights.safetensors"
+            run(replace(spec, start=start), data, folder / name)
+        yield name, spec
+
+
+def figures(name: str, spec: SeedRun, data: Path, folder: Path) -> dict[str, Any]:
+    """One row of the table, on test patients, with 95 % intervals that draw whole patients."""
+    net, record = load_net(folder / name / "weights.safetensors", want=spec.net)
+    views = ViewSet(read_views(data, "test", (KIND_OF[spec.task],)))
+    said = answers(net, views, spec.pixels)  # type: ignore[arg-type]
+    patient = np.unique(views.views.columns["patient"].astype(str), return_inverse=True)[1]
+    common = {"task": spec.task, "net": spec.net, "batch_dependent": net.batch_dependent, "views": len(views)}
+    if spec.task == "place":
+        return common | _place(said, views.place_mm.astype(float), np.array(record["largest_mm"]), patient)
+    return common | _classified(said, views.views.columns["nearest"], patient)
+
+
+def _place(said: Any, true_mm: Any, largest_mm: Any, patient: Any) -> dict[str, Any]:
+    apart = said * largest_mm - true_mm
+    square = np.square(apart / largest_mm).mean(axis=1)
+    mse = clustered(square, patient, np.mean)
+    return {
+        "euclidean_mean_mm": clustered(np.linalg.norm(apart, axis=1), patient, np.mean),
+        "euclidean_median_mm": clustered(np.linalg.norm(apart, axis=1), patient, np.median),
+        "mse": mse,
+        "mse_times_568": [SEED_FACTOR * v for v in mse if v is not None],
+    }
+
+
+def _classified(said: Any, true: Any, patient: Any) -> dict[str, Any]:
+    label = said.argmax(axis=1)
+    right = (label == true).astype(float)
+    return {"micro_f1": clustered(right, patient, np.mean), "macro_f1": f1(label, true, K)["macro"]}
