@@ -55,7 +55,7 @@ def test_command(line, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     if line.startswith("carm patients fetch"):
         monkeypatch.setitem(sys.modules, "pyvista", None)
-        assert main(shlex.split(line)[1:]) == 2, "fetching needs the web extra and a network"
+        assert main(shlex.split(line)[1:]) == 2, "fetching needs PyVista and a network"
         return
     status = main(shlex.split(line)[1:])
     assert status == 0, capsys.readouterr().err

@@ -13,12 +13,14 @@ from carm_env.errors import CarmError
 
 HELP = "carm doctor     checks packages, renderer, video, browser and test data; exit 1 if the core lacks something"
 
-CORE = ("gymnasium", "numpy", "scipy", "numba", "nibabel", "pyarrow", "pillow", "imageio-ffmpeg", "hydra-core", "rich")
+CORE = (
+    "gymnasium", "numpy", "scipy", "numba", "nibabel", "pyarrow", "pillow", "imageio-ffmpeg", "hydra-core", "rich",
+    "torch", "monai", "safetensors", "pyvista",
+)  # fmt: skip
 OPTIONAL = {
-    "torch": "networks and learning: pip install 'carm[rl]'",
+    "lightning": "training of perception: pip install 'carm[perception]'",
     "stable-baselines3": "learning: pip install 'carm[rl]'",
     "nanodrr": "differentiable renderer: pip install 'carm[gpu]'",
-    "pyvista": "3-D scenes: pip install 'carm[web]'",
     "ray": "clusters: pip install 'carm[ray]'",
 }
 
@@ -30,9 +32,10 @@ def main(argv: list[str]) -> int:
     if argv:
         raise CarmError(f"carm doctor takes no arguments, got {argv[0]!r}")
     needed = [_package(name, "the core needs it: pip install carm") for name in CORE]
-    needed += [_check("renderer numba", _render_air), _check("video", _encoder)]
+    needed += [_check("renderer numba", _render_air), _check("video", _encoder), _check("perception", _network)]
     extras = [_package(name, why) for name, why in OPTIONAL.items()]
     extras += [
+        _check("3-D scene", _scene),
         _check("CUDA", _cuda),
         _deepdrr(),
         _check("browser", _browser),
@@ -82,6 +85,20 @@ def _encoder() -> str:
     import imageio_ffmpeg
 
     return f"ffmpeg {imageio_ffmpeg.get_ffmpeg_version()}"
+
+
+def _network() -> str:
+    from carm_env.sim.localisers.registry import make_localiser
+
+    make_localiser("network")
+    return "localizer-small can be loaded"
+
+
+def _scene() -> str:
+    from carm_env.view.solid.offscreen import off_screen
+
+    off_screen()
+    return "VTK renders off screen"
 
 
 def _cuda() -> str:

@@ -62,7 +62,7 @@ def _download(kind: str, subject: str) -> Path:
         examples = importlib.import_module("pyvista.examples")
         download = getattr(examples, f"download_whole_body_ct_{kind}")
     except (ImportError, AttributeError, OSError) as error:
-        raise CarmError(f"PyVista cannot be used ({_line(error)}); want it by pip install 'carm[web]'") from error
+        raise CarmError(f"PyVista cannot be used ({_line(error)}); want it by pip install 'pyvista>=0.46'") from error
     if not _cached(examples, subject) and not _reachable(SERVER, TIMEOUT_S):
         raise CarmError(f"no way to {SERVER} within {TIMEOUT_S:g} s; want a network, or the folder from elsewhere")
     try:
