@@ -99,7 +99,7 @@ def _collimate(batch: Batch, a: Augmentation, rng: torch.Generator) -> Batch:
     n, side = len(batch), batch.pixels.shape[-1]
     share = torch.rand(n, generator=rng)
     field = LEAST_FIELD_MM * (batch.field_mm / LEAST_FIELD_MM).clamp_min(1.0) ** share
-    field = torch.where(_chosen(n, a.collimate, rng), field, batch.field_mm)
+    field = torch.where(_chosen(n, a.collimate, rng), field.minimum(batch.field_mm), batch.field_mm)
     half_px = 0.5 * field / batch.pixel_mm
     at = (torch.arange(side) - (side - 1) / 2).abs()
     open_ = (at[None] <= half_px[:, None]).float()

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from carm_env.errors import CarmError
@@ -44,7 +45,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except OSError as error:
         raise CarmError(f"weights {path} cannot be read: {error.strerror or error}") from None
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, RecursionError) as error:
         raise CarmError(f"weights {path} are damaged or no safetensors: {str(error).splitlines()[0]}") from None
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         raise CarmError(f"weights {path} have no record of schema {SCHEMA}; want a file of carm perception train")
@@ -54,13 +55,14 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _check_start(path: Path) -> None:
     size = path.stat().st_size
     with path.open("rb") as file:
-        start = file.read(8)
+        start = file.read(9)
+    header = int.from_bytes(start[:8], "little")
+    if start[8:] == b"{" and header <= min(_HEADER_BYTES, size) and size <= MOST_BYTES:
+        return
     for magic, what in _MAGIC.items():
         if start.startswith(magic):
             raise CarmError(f"weights {path} are {what}; want safetensors, pickles are never read")
-    header = int.from_bytes(start, "little")
-    if len(start) < 8 or header > min(_HEADER_BYTES, size) or size > MOST_BYTES:
-        raise CarmError(f"weights {path} are no safetensors, or truncated ({size} bytes)")
+    raise CarmError(f"weights {path} are no safetensors, or truncated ({size} bytes)")
 
 
 def save_net(path: Path, net: nn.Module, record: dict[str, Any]) -> None:
@@ -75,17 +77,23 @@ def load_net(path: Path, want: str | None = None) -> tuple[nn.Module, dict[str, 
         want: the architecture that it must be, if any.
 
     Raises:
-        CarmError: whatever ``load`` refuses, another architecture, tensors that do not fit.
+        CarmError: whatever ``load`` refuses, another architecture, tensors that do not fit or are not finite.
     """
     tensors, record = load(path)
-    name = record.get("net")
+    name, settings = record.get("net"), record.get("settings", {})
     if want is not None and name != want:
         raise CarmError(f"weights {path} belong to network {name!r}; want {want!r}")
-    net = make_net(str(name), **dict(record.get("settings", {})))
-    try:
-        net.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise CarmError(f"weights {path} do not fit {name}: {' '.join(str(error).split())[:200]}") from None
+    if not isinstance(settings, dict):
+        raise CarmError(f"weights {path} have settings {str(settings)[:40]!r}; want those of {name}")
+    with torch.device("meta"):
+        shapes = {key: tensor.shape for key, tensor in make_net(str(name), **settings).state_dict().items()}
+    wrong = shapes.items() ^ {key: tensor.shape for key, tensor in tensors.items()}.items()
+    if wrong:
+        raise CarmError(f"weights {path} do not fit {name}: {sorted(key for key, _ in wrong)[0]} is missing or differs")
+    net = make_net(str(name), **settings)
+    net.load_state_dict(tensors)
+    if not all(torch.isfinite(tensor).all() for tensor in net.state_dict().values()):
+        raise CarmError(f"weights {path} hold numbers that are not finite")
     return net.eval(), record
 
 

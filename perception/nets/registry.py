@@ -20,7 +20,7 @@ NETS: dict[str, Callable[..., nn.Module]] = {
 }
 
 
-def make_net(name: str, **settings: Any) -> nn.Module:
+def make_net(name: str, /, **settings: Any) -> nn.Module:
     """An untrained network.
 
     Raises:

@@ -113,10 +113,7 @@ def _one_step(
     terms = loss_of(model, batch)
     loss = torch.stack(list(terms.values())).sum()
     if not torch.isfinite(loss):
-        raise CarmError(
-            f"the training diverged: loss {float(loss)} in step {step}; want a smaller rate than {settings.rate:g} "
-            "(the last saved state is kept)"
-        )
+        raise _diverged(f"loss {float(loss)} in step {step}", settings)
     optimiser.zero_grad(set_to_none=True)
     fabric.backward(loss)
     fabric.clip_gradients(model, optimiser, max_norm=settings.clip, error_if_nonfinite=False)
@@ -124,7 +121,15 @@ def _one_step(
     return {name: float(value.detach()) for name, value in terms.items()}
 
 
+def _diverged(what: str, settings: LoopSettings) -> CarmError:
+    return CarmError(
+        f"the training diverged: {what}; want a smaller rate than {settings.rate:g} (the last saved state is kept)"
+    )
+
+
 def _keep(folder: Path, net: nn.Module, optimiser: Any, settings: LoopSettings, step: int) -> None:
+    if not all(torch.isfinite(tensor).all() for tensor in net.state_dict().values()):
+        raise _diverged(f"weights that are not finite after step {step - 1}", settings)
     state = optimiser.state_dict()["state"]
     tensors = {f"net.{name}": tensor for name, tensor in net.state_dict().items()}
     tensors |= {f"adam.{i}.{key}": torch.as_tensor(value) for i, row in state.items() for key, value in row.items()}
@@ -135,7 +140,7 @@ def _restore(folder: Path, net: nn.Module, optimiser: Any, settings: LoopSetting
     """Puts a saved state back; returns the steps that it had done.
 
     Raises:
-        CarmError: the state belongs to another training.
+        CarmError: the state is damaged or belongs to another training.
     """
     path = folder / STATE
     if not path.exists():

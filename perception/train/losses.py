@@ -43,13 +43,14 @@ def localiser_loss(said: Localised, batch: Batch, weights: Weights) -> dict[str,
     apart = torch.where(seen[..., None] > 0, said.heat - true * scale[..., None], 0.0).abs().sum(-1)
     bce = binary_cross_entropy_with_logits(said.visible, batch.visible, reduction="none")
     class_known = (batch.nearest >= 0) & (batch.valid > 0)
+    nearest = cross_entropy(said.nearest[class_known], batch.nearest[class_known].long(), reduction="sum")
     place = (said.place - batch.place_mm / PLACE_SCALE_MM).square().mean(-1)
     return {
         "target": weights.target * _mean(nll[:, K], counts[:, K]),
         "landmarks": weights.landmarks * _mean(nll[:, :K], counts[:, :K]),
         "heat": weights.heat * _mean(apart, seen),
         "visible": weights.visible * bce.mean() * 4.0,
-        "nearest": weights.nearest * cross_entropy(said.nearest[class_known], batch.nearest[class_known].long()),
+        "nearest": weights.nearest * nearest / class_known.sum().clamp_min(1),
         "place": weights.place * _mean(place, batch.valid),
         "valid": weights.valid * binary_cross_entropy_with_logits(said.valid, batch.valid),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from shutil import copy
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from carm_env.patient.export import write_patient
 from carm_env.patient.phantom import make_phantom
+from carm_env.sim.perception import Frames
 from perception.data import make
 from perception.data.batches import ViewSet
 from perception.data.make import DataConfig, make_dataset
@@ -21,6 +23,17 @@ from perception.data.views import ViewCounts
 
 FEW = ShootSettings(ViewCounts(0.0, 1, 20), pixels=32)
 SPLIT = {"anna": "train", "bert": "validation", "carl": "test"}
+
+
+def enlarged(frames: Frames, times: int) -> Frames:
+    """The same frames with every pixel divided into ``times`` squared."""
+
+    def each(values: Any) -> Any:
+        return values.repeat(times, axis=1).repeat(times, axis=2)
+
+    cameras = replace(frames.cameras, pitch_mm=frames.cameras.pitch_mm / times)
+    larger = {name: each(getattr(frames, name)) for name in ("signal", "mask", "image")}
+    return replace(frames, cameras=cameras, **larger)
 
 
 class Here:
