@@ -66,6 +66,8 @@ class TrainConfig:
                 raise CarmError(f"{name}={getattr(self, name)} is out of range; want at least 1")
         if not 0.0 < self.rate <= 1e6:
             raise CarmError(f"rate={self.rate} is out of range; want more than 0")
+        if not 0 <= self.seed < 2**62:
+            raise CarmError(f"seed={self.seed} is out of range; want 0 or more")
         return LoopSettings(self.steps, self.batch, self.rate, seed=self.seed, bf16=self.bf16)
 
 
@@ -84,12 +86,13 @@ def train_localiser(
     torch.manual_seed(config.seed)
     net = make_net(config.net) if config.start is None else load_net(Path(config.start), want=config.net)[0]
     views = ViewSet(read_views(Path(config.data), "train", KINDS, config.patients))
+    validation, test = (ViewSet(read_views(Path(config.data), split, KINDS)) for split in ("validation", "test"))
     net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     train(net, views, localiser_terms, settings, folder, Augmentation(), on_step)
-    calibration = calibrate(ask(net, ViewSet(read_views(Path(config.data), "validation", KINDS))))
+    calibration = calibrate(ask(net, validation))
     weights = folder / f"{config.net}.safetensors"
     save_net(weights, net, {"calibration": calibration.record()})
-    return write_card(weights, net, calibration, config, command, views)
+    return write_card(weights, net, calibration, config, command, views, test)
 
 
 def localiser_terms(net: nn.Module, batch: Batch) -> dict[str, Tensor]:
@@ -99,10 +102,11 @@ def localiser_terms(net: nn.Module, batch: Batch) -> dict[str, Tensor]:
 
 
 def write_card(
-    weights: Path, net: nn.Module, calibration: Calibration, config: TrainConfig, command: str, trained_on: ViewSet
+    weights: Path, net: nn.Module, calibration: Calibration, config: TrainConfig, command: str, trained_on: ViewSet,
+    test: ViewSet,
 ) -> dict[str, Any]:
     """What a user must know of weights, beside them as JSON."""
-    answers = calibrated(ask(net, ViewSet(read_views(Path(config.data), "test", KINDS))), calibration)
+    answers = calibrated(ask(net, test), calibration)
     names = trained_on.views.columns["patient"]
     card = {
         "network": config.net,

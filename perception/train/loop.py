@@ -113,7 +113,7 @@ def _one_step(
     terms = loss_of(model, batch)
     loss = torch.stack(list(terms.values())).sum()
     if not torch.isfinite(loss):
-        raise _diverged(f"loss {float(loss)} in step {step}", settings)
+        raise _diverged(f"loss {float(loss.detach())} in step {step}", settings)
     optimiser.zero_grad(set_to_none=True)
     fabric.backward(loss)
     fabric.clip_gradients(model, optimiser, max_norm=settings.clip, error_if_nonfinite=False)
@@ -148,17 +148,16 @@ def _restore(folder: Path, net: nn.Module, optimiser: Any, settings: LoopSetting
     tensors, record = load(path)
     if record.get("training") != _fingerprint(net, settings):
         raise CarmError(f"{path} belongs to another training; want the same settings, or another out")
+    rows: dict[int, dict[str, Tensor]] = {}
     try:
         net.load_state_dict({n[4:]: t for n, t in tensors.items() if n.startswith("net.")})
-    except RuntimeError as error:
-        raise CarmError(f"{path} does not fit the network: {' '.join(str(error).split())[:200]}") from None
-    rows: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("adam."):
+        for name in (n for n in tensors if n.startswith("adam.")):
             _, index, key = name.split(".", 2)
-            rows.setdefault(int(index), {})[key] = tensor
-    optimiser.load_state_dict({"state": rows, "param_groups": optimiser.state_dict()["param_groups"]})
-    return int(record["step"])
+            rows.setdefault(int(index), {})[key] = tensors[name]
+        optimiser.load_state_dict({"state": rows, "param_groups": optimiser.state_dict()["param_groups"]})
+        return int(record["step"])
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise CarmError(f"{path} does not fit the network: {' '.join(str(error).split())[:200]}") from None
 
 
 def _fingerprint(net: nn.Module, settings: LoopSettings) -> str:
