@@ -147,5 +147,5 @@ def card(weights: Path = SHIPPED) -> dict[str, Any]:
     path = weights.with_suffix(".json")
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise CarmError(f"card {path} cannot be read: {error}") from None

@@ -54,9 +54,9 @@ class Calibration:
         """
         try:
             made = cls(**record)
-            numbers = [made.nearest_temperature, made.visible_temperature]
-            numbers += [value for table in (made.variance, made.radius) for group in GROUPS for value in table[group]]
-            good = all(0 < float(n) < 1e6 for n in numbers) and len(numbers) == 2 + 8
+            pairs = [table[group] for table in (made.variance, made.radius) for group in GROUPS]
+            numbers = [made.nearest_temperature, made.visible_temperature, *(n for a, b in pairs for n in (a, b))]
+            good = all(isinstance(n, int | float) and 0 < n < 1e6 for n in numbers)
         except (TypeError, KeyError, ValueError):
             good = False
         if not good:
@@ -143,10 +143,10 @@ def _scale(answers: Answers, group: str, points: Any) -> float:
 
 
 def _conformal(scores: F64, level: float) -> float:
-    """The ceil((n + 1) level)-th smallest score."""
+    """The ceil((n + 1) level)-th smallest score; of a Gaussian in the plane where there are few."""
     n = len(scores)
     if n < 20:
-        return 2.45
+        return float(np.sqrt(-2.0 * np.log(1.0 - level)))
     return float(np.sort(scores)[min(n, int(np.ceil((n + 1) * level))) - 1])
 
 
