@@ -24,7 +24,7 @@ class Rules:
         alike_mm: distance of isocentres at which that part has fallen to 1/e.
         gate: squared Mahalanobis distance beyond which an estimate is a surprise and set aside; 16 happens by chance
             to one in 3,000 of two dimensions.
-        reopen_after: surprises in a row, agreeing with each other, after which they replace everything before.
+        reopen_after: surprises, agreeing with each other and with none of their plane in between that fits, after which they replace everything before.
     """
 
     share: float = 0.5
@@ -43,7 +43,7 @@ class Belief:
     frame that abstains changes nothing: what an empty field is worth is for strategies to say.
 
     Attributes:
-        evidence: frames in use; surprises: the last ones set aside.
+        evidence: frames in use; surprises: those set aside since their plane last agreed with the belief.
     """
 
     prior_mm: F64
@@ -83,7 +83,8 @@ class Belief:
     def updated(self, new: Evidence) -> Belief:
         """With one more frame: taken in, set aside, or the last of a run of surprises that replaces the belief."""
         if self.surprise(new) <= self.rules.gate:
-            return replace(self, evidence=(*self.evidence, new), surprises=())
+            left = tuple(e for e in self.surprises if e.plane != new.plane)
+            return replace(self, evidence=(*self.evidence, new), surprises=left)
         wide = LOST**2 * self.prior_covariance_mm2
         lost = replace(self, prior_covariance_mm2=wide, evidence=self.surprises, surprises=())
         agrees = lost.surprise(new) <= self.rules.gate

@@ -64,3 +64,22 @@ def test_the_nominal_drive_fails_on_many_seeds(env_id):
 def test_they_arrive_on_many_seeds(policy, perception):
     results = [ride(policy, seed, perception, patient="phantom") for seed in range(12)]
     assert np.mean([r.success for r in results]) >= (1.0 if perception == "oracle" or policy == "oracle" else 0.9)
+
+
+NEW = ["regress_jump", "covariance_gated", "low_dose_scout", "landmark_ladder"]
+
+
+@pytest.mark.parametrize("perception", ["oracle", "noisy"])
+@pytest.mark.parametrize("policy", NEW)
+def test_each_strategy_reaches_the_head_with_little_more_than_the_oracles_dose(policy, perception):
+    result = ride(policy, 0, perception)
+    assert result.success
+    assert result.kap_gycm2 < 3.0 * ride("oracle", 0).kap_gycm2
+    assert result == ride(policy, 0, perception)
+
+
+@pytest.mark.parametrize("policy", NEW)
+def test_each_strategy_gives_up_where_nothing_is_recognised(policy):
+    result = ride(policy, 0, "none")
+    assert result.outcome == "running"
+    assert result.exposures <= 20
