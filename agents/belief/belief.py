@@ -24,7 +24,8 @@ class Rules:
         alike_mm: distance of isocentres at which that part has fallen to 1/e.
         gate: squared Mahalanobis distance beyond which an estimate is a surprise and set aside; 16 happens by chance
             to one in 3,000 of two dimensions.
-        reopen_after: surprises, agreeing with each other and with none of their plane in between that fits, after which they replace everything before.
+        reopen_after: surprises, agreeing with each other and with none of their plane in between that fits, after which
+            they replace everything before.
     """
 
     share: float = 0.5
