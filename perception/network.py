@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +41,7 @@ class NetworkLocaliser:
 
     Args:
         weights: safetensors of ``localizer-small`` with its calibration; the shipped ones by default.
-        threads: of the network; as PyTorch has it by default.
+        threads: of the network, which is too small to gain by more; the renderer's threads do not change it.
 
     Raises:
         CarmError: weights that are missing, damaged, or of another architecture.
@@ -47,16 +49,13 @@ class NetworkLocaliser:
 
     name = "network"
 
-    def __init__(self, weights: str | None = None, threads: int | None = None) -> None:
-        import torch
-
+    def __init__(self, weights: str | None = None, threads: int = 1) -> None:
         from perception.quality.calibrate import Calibration
         from perception.weights import load_net
 
-        if threads is not None:
-            if not 1 <= threads <= 1024:
-                raise CarmError(f"perception.threads={threads} is out of range; want 1 to 1024")
-            torch.set_num_threads(threads)
+        if not (isinstance(threads, int) and 1 <= threads <= 1024):
+            raise CarmError(f"perception.threads={threads} is out of range; want 1 to 1024")
+        self.threads = threads
         self.net, record = load_net(SHIPPED if weights is None else Path(weights), want="localizer-small")
         self.calibration = Calibration.of(record.get("calibration", {}))
 
@@ -64,9 +63,10 @@ class NetworkLocaliser:
         """One row a frame; each is computed alone, so that it does not depend on the others; ``context`` is unused."""
         out = blank_estimate(frames)
         told = _context(frames)
-        for i in range(len(frames.lane)):
-            if not is_empty(frames, i):
-                self._fill(out, i, frames, told[i : i + 1])
+        with _threads(self.threads):
+            for i in range(len(frames.lane)):
+                if not is_empty(frames, i):
+                    self._fill(out, i, frames, told[i : i + 1])
         return out
 
     def _fill(self, out: Estimate, i: int, frames: Frames, told: NDArray[np.float32]) -> None:
@@ -92,6 +92,19 @@ class NetworkLocaliser:
         out.displacement_mm[i] = (_numbers(said.mean)[point] * UNIT_MM) @ axes
         unseen = max(UNSEEN_SD_MM**2, float(np.trace(flat)) / 2)
         out.covariance_mm2[i] = axes.T @ flat @ axes + unseen * np.outer(view.beam, view.beam)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """PyTorch computes with ``count`` threads: one OpenMP run time may serve the renderer too, which sets its own."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _numbers(tensor: Tensor) -> F64:

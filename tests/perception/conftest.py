@@ -10,6 +10,7 @@ from shutil import copy
 from typing import Any
 
 import pytest
+import torch
 
 from carm_env.patient.export import write_patient
 from carm_env.patient.phantom import make_phantom
@@ -55,6 +56,12 @@ class Here:
         return done
 
     def shutdown(self, **how: Any) -> None: ...
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """A renderer in the same process may have set PyTorch's number of threads."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -232,13 +232,16 @@ def test_unknown_threads_are_refused(weights, threads):
         make_localiser("network", weights=str(weights), threads=threads)
 
 
-def test_threads_are_set(weights):
-    before = torch.get_num_threads()
-    try:
-        NetworkLocaliser(str(weights), threads=1)
-        assert torch.get_num_threads() == 1
-    finally:
-        torch.set_num_threads(before)
+def test_it_computes_with_its_own_number_of_threads_and_leaves_that_of_others(saying):
+    torch.set_num_threads(2)
+    localiser, seen = saying(), []
+    says = localiser.net
+    localiser.net = lambda *told: (seen.append(torch.get_num_threads()), says(*told))[1]
+    localiser.estimate(*make(ROUTE_MM[:1]))
+    localiser.threads = 3
+    localiser.estimate(*make(ROUTE_MM[:1]))
+    assert seen == [1, 3]
+    assert torch.get_num_threads() == 2
 
 
 def test_weights_of_another_architecture_are_refused(tmp_path):
