@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
-from multiprocessing import get_context, parent_process
 from typing import Any
 
 import gymnasium
@@ -20,6 +12,7 @@ import numpy as np
 
 import carm_env
 from agents.registry import make_policy
+from benchmarks.executors import check_executor, in_processes
 from carm_env.env import CArmEnv
 from carm_env.episode.dose import episode_dose
 from carm_env.episode.recorder import EpisodeRecord, EpisodeRecorder
@@ -27,7 +20,6 @@ from carm_env.errors import CarmError
 from carm_env.machine.presets import device
 from carm_env.sim.result import StepResult
 
-EXECUTORS: tuple[str, ...] = ("serial", "processes")
 StepHook = Callable[[StepResult], None]
 
 
@@ -132,15 +124,12 @@ def run_episodes(
     """(index, record) of (index, seed) pairs as they finish; images are kept of index 0 only.
 
     Args:
-        executor: one of ``EXECUTORS``; workers: number of processes.
+        executor: one of ``executors.EXECUTORS``; workers: number of processes.
 
     Raises:
         CarmError: at the call, unknown executor or no workers; later, whatever an episode raises.
     """
-    if executor not in EXECUTORS:
-        raise CarmError(f"executor {executor!r} is unknown; executors: {', '.join(EXECUTORS)}")
-    if workers < 1:
-        raise CarmError(f"workers={workers} is too few; want at least 1")
+    check_executor(executor, workers)
     if executor == "serial" or len(episodes) < 2:
         return _serially(spec, episodes)
     return _in_processes(spec, episodes, min(workers, len(episodes)))
@@ -155,56 +144,7 @@ def _serially(spec: RunSpec, episodes: Sequence[tuple[int, int]]) -> Iterator[tu
 def _in_processes(
     spec: RunSpec, episodes: Sequence[tuple[int, int]], workers: int
 ) -> Iterator[tuple[int, EpisodeRecord]]:
-    """No more episodes are handed out than there are workers, so that an interrupt waits for one episode at most."""
-    left = iter(episodes)
-    waiting: set[Future[tuple[int, EpisodeRecord]]] = set()
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin_worker) as pool:
-
-        def hand_out(count: int) -> None:
-            with _interrupts_held_back():
-                for index, seed in islice(left, count):
-                    waiting.add(pool.submit(_in_worker, asdict(spec), index, seed))
-
-        try:
-            hand_out(workers)
-            while waiting:
-                done = wait(waiting, return_when=FIRST_COMPLETED).done
-                waiting -= done
-                hand_out(len(done))
-                yield from (future.result() for future in done)
-        except BrokenProcessPool:
-            raise CarmError(
-                "a worker process was killed, perhaps for want of memory; give the same command again, it goes on from "
-                "the last finished episode (workers=1 takes the least memory)"
-            ) from None
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _begin_worker() -> None:
-    """A worker leaves Ctrl-C, which the whole process group gets, to its parent, and does not outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Processes started in here never get Ctrl-C; this one gets it afterwards, should it come meanwhile."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return in_processes(_in_worker, [(asdict(spec), index, seed) for index, seed in episodes], workers)
 
 
 def _in_worker(spec: dict[str, Any], index: int, seed: int) -> tuple[int, EpisodeRecord]:

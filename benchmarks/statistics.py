@@ -1,4 +1,4 @@
-"""Figures with intervals: success rates, means, interquartile means, paired differences."""
+"""Figures with intervals: success rates, means, interquartile means, paired differences and ratios."""
 
 from __future__ import annotations
 
@@ -111,6 +111,33 @@ def paired_difference(
     if len(x) != len(y):
         raise CarmError(f"paired figures of {len(x)} and {len(y)} episodes; want the same episodes on both sides")
     return bootstrap(x - y, statistic, clusters, level, resamples, seed)
+
+
+def ratio_of_means(
+    a: ArrayLike,
+    b: ArrayLike,
+    clusters: ArrayLike | None = None,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """Mean of ``a`` over mean of ``b``, resampled pair by pair.
+
+    Args:
+        a, b: [n] each, of the same episodes, ``b`` above zero; the rest as for ``bootstrap``.
+
+    Raises:
+        CarmError: different lengths, a ``b`` not above zero, and whatever ``bootstrap`` raises.
+    """
+    x, y = _checked(a), _checked(b)
+    if len(x) != len(y) or y.min() <= 0:
+        raise CarmError(f"ratio of {len(x)} figures to {len(y)}; want as many on both sides, the second above zero")
+
+    def ratio(index: F64) -> F64:
+        at = np.asarray(index, np.int64)
+        return mean(x[at]) / mean(y[at])
+
+    return bootstrap(np.arange(len(x)), ratio, clusters, level, resamples, seed)
 
 
 def _resampled(

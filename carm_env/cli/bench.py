@@ -1,68 +1,37 @@
-"""`carm bench`: suites of measurements, as JSON and a picture."""
+"""`carm bench`: suites of measurements, each in a module of its own."""
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-from pathlib import Path
-from shlex import join
+from importlib import import_module
 
-from carm_env.cli.options import check_writable, rounds_of, settings
 from carm_env.errors import CarmError
 
-SUITES = ("renderers",)
+SUITES = {"renderers": "bench_renderers", **dict.fromkeys(("core", "smoke", "perception_errors"), "bench_core")}
 
 HELP = """\
-carm bench [suite=renderers] [patients=phantom:0] [rounds=20] [out=runs/bench]
+carm bench suite=core|smoke|perception_errors|renderers [KEY=VALUE ...]      carm bench report DIR [--out page.html]
 
-  suite     renderers: every renderer that runs here, against each other and a float64 reference: line integrals,
-            correlation, landmark shift, time a pair and a batch, memory; and what was aimed at
-  patients  comma-separated CTs for the agreement: phantom:SEED or paths; the first is pictured
-  rounds    repetitions of what is timed, taken in turns; medians are reported
-  out       folder of renderers.json and renderers.png
+  core               every policy with every perception over unseen patients, the same episodes for all: success, dose
+                     and time with intervals, kinds of failure, differences, a page
+  smoke              the same with two policies over two patients, in less than a minute
+  perception_errors  how success and dose suffer from injected errors of growing size
+  renderers          every renderer against each other and a float64 reference
+  report DIR         the page of a finished suite again
 
-With 20 rounds about ten minutes on two cores. nanodrr and itk-rtk are timed where they are installed: pip install
-'carm[gpu,peers]'.
+`carm bench suite=NAME --help` tells more.
 """
 
 
 def main(argv: list[str]) -> int:
-    if "-h" in argv or "--help" in argv:
+    if argv[:1] == ["report"]:
+        from carm_env.cli import bench_report
+
+        return bench_report.main(argv[1:])
+    named = [word.partition("=")[2] for word in argv if word.startswith("suite=")]
+    suite = named[-1] if named else "renderers"
+    if not named and ("-h" in argv or "--help" in argv):
         print(HELP)
         return 0
-    defaults = {"suite": "renderers", "patients": "phantom:0", "rounds": "20", "out": "runs/bench"}
-    chosen = settings(argv, defaults, "rounds=20")
-    if chosen["suite"] not in SUITES:
-        raise CarmError(f"suite={chosen['suite']} is unknown; suites: {', '.join(SUITES)}")
-    patients, rounds, out = chosen["patients"].split(","), rounds_of(chosen["rounds"]), Path(chosen["out"])
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CarmError(f"out={out} cannot be made: {error.strerror}; want a folder") from None
-    target = out / f"{chosen['suite']}.json"
-    check_writable(target)
-
-    from benchmarks.renderers.suite import run
-    from carm_env.patient.load import load_patient
-    from carm_env.whole import whole
-
-    for patient in patients:
-        load_patient(patient)
-    report = run(patients, rounds, out, lambda what: print(f"measuring: {what}", file=sys.stderr))
-    words = [f"patients={','.join(os.path.basename(name) for name in patients)}" if w.startswith("patients=") else w
-             for w in argv]  # fmt: skip
-    text = json.dumps({"command": join(["carm", "bench", *words]), **report}, indent=1)
-    with whole(target) as part:
-        part.write_text(text + "\n", encoding="utf-8")
-    _print_marks(report["marks"])
-    print(target)
-    return 0
-
-
-def _print_marks(rows: list[dict[str, object]]) -> None:
-    words = {True: "met", False: "MISSED", None: ""}
-    width = max(len(str(row["what"])) for row in rows)
-    for row in rows:
-        met = row["met"] if isinstance(row["met"], bool) else None
-        print(f"{row['what']!s:<{width}}  {row['mark']!s:<13} {row['measured']!s:<13} {words[met]}")
+    if suite not in SUITES:
+        raise CarmError(f"suite={suite} is unknown; suites: {', '.join(SUITES)}")
+    return int(import_module(f"carm_env.cli.{SUITES[suite]}").main(argv))

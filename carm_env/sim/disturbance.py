@@ -55,7 +55,7 @@ class DisturbanceConfig:
     @property
     def is_off(self) -> bool:
         """Whether estimates pass unchanged."""
-        return replace(self, bias_mm=tuple(self.bias_mm)) == DisturbanceConfig()
+        return not any((*self.bias_mm, self.noise_mm, self.dropout, self.delay)) and self.overconfidence == 1.0
 
 
 def disturbance_settings(given: Mapping[str, Any]) -> DisturbanceConfig:
