@@ -53,4 +53,5 @@ def _cell(about: dict[str, Any]) -> Cell:
 def _is_own(cell: Cell) -> bool:
     """Whether nothing in a recorded cell names somebody else's code."""
     named = ("policy", "perception", "renderer")
-    return not any(":" in value for key, _, value in (w.partition("=") for w in cell.words) if key.split(".")[0] in named)
+    settings = (word.partition("=") for word in cell.words)
+    return not any(":" in value for key, _, value in settings if key.split(".")[0] in named)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.statistics import bootstrap, interquartile_mean, mean, paired_difference, wilson
+from benchmarks.statistics import bootstrap, interquartile_mean, mean, paired_difference, ratio_of_means, wilson
 from carm_env.errors import CarmError
 
 figures = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=30)
@@ -94,6 +94,13 @@ def test_clusters_widen_the_interval_when_patients_repeat():
     assert clustered.high - clustered.low > 2.0 * (alone.high - alone.low)
 
 
+def test_a_constant_ratio_is_certain():
+    b = np.random.default_rng(4).uniform(1.0, 9.0, 20)
+    ratio = ratio_of_means(2.5 * b, b, resamples=200)
+    assert [ratio.value, ratio.low, ratio.high] == pytest.approx([2.5] * 3)
+    assert ratio_of_means([1.0, 5.0], [1.0, 3.0], resamples=50).value == pytest.approx(1.5)
+
+
 @pytest.mark.parametrize(
     "call",
     [
@@ -104,6 +111,7 @@ def test_clusters_widen_the_interval_when_patients_repeat():
         lambda: bootstrap([1.0, float("nan")]),
         lambda: bootstrap([1.0, 2.0], clusters=[0]),
         lambda: paired_difference([1.0], [1.0, 2.0]),
+        lambda: ratio_of_means([1.0], [0.0]),
     ],
 )
 def test_impossible_input_is_told_in_one_line(call):

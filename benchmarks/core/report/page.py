@@ -27,7 +27,7 @@ th, td { text-align: left; padding: 3px 10px 3px 0; border-bottom: 1px solid #2b
 td { white-space: nowrap; } td small { font-size: 12px; }
 .scroll { overflow-x: auto; } .key { padding: 0; list-style: none; margin: 4px 0 8px; }
 .grid { display: grid; gap: 8px; }
-svg { max-width: 100%; height: auto; font-family: inherit; }
+svg { max-width: 100%; height: auto; font-family: inherit; } td svg { max-width: none; }
 details { margin: 6px 0; border: 1px solid #2b333d; border-radius: 8px; background: #151b23; padding: 6px 10px; }
 summary { cursor: pointer; } iframe { width: 100%; height: 900px; border: 0; margin-top: 8px; }
 """
@@ -73,8 +73,8 @@ def _head(results: Mapping[str, Any]) -> str:
     code = f"commit {git['commit'][:10]}{' with changes' if git.get('changes') else ''}, " if git else ""
     many, each = results["episodes"], results["episodes_a_cell"]
     return (
-        f"<p><code>{escape(results['command'])}</code></p><p>{many} episodes: {each} over {results['patients']} patients "
-        f"for each line, the same for all; {code}{escape(results['platform']['cpu'])}, "
+        f"<p><code>{escape(results['command'])}</code></p><p>{many} episodes: {each} over {results['patients']} "
+        f"patients for each line, the same for all; {code}{escape(results['platform']['cpu'])}, "
         f"{results['mean_wall_s']:.2f} s an episode. Intervals are 95 %.</p>"
     )
 

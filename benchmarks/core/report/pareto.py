@@ -49,8 +49,8 @@ def good_enough(lines: Sequence[Line]) -> list[Line]:
 
 def front_of(lines: Sequence[Line]) -> list[Line]:
     """Of ``good_enough`` those that no other one beats in mean dose and mean time, by dose."""
-    rows, front = sorted(good_enough(lines), key=lambda row: (_kap(row), _time(row))), []
-    for row in rows:
+    front: list[Line] = []
+    for row in sorted(good_enough(lines), key=lambda row: (_kap(row), _time(row))):
         if not front or _time(row) < _time(front[-1]):
             front.append(row)
     return front

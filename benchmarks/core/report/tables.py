@@ -17,7 +17,7 @@ BAR = 120.0
 
 def leaderboard(lines: Sequence[Line], best: str | None) -> str:
     """The cells of one perception, most successes first, then least dose; means with 95 % intervals."""
-    heads = (
+    heads: tuple[str, ...] = (
         "policy", "success", "", "5 / 20 mm", "false arrivals", "KAP, mGy·cm²", "IQM", "search", "verification",
         "times the oracle's", "time, s", "final error, mm",
     )  # fmt: skip
