@@ -21,6 +21,7 @@ def tiny():
 
 
 def trained(views, folder, settings=SHORT, terms=localiser_terms, on_step=None, net=None):
+    torch.set_num_threads(1)
     return train(net or tiny(), views, terms, settings, folder, Augmentation(), on_step)
 
 
