@@ -1,8 +1,8 @@
 """What is done to training images, a batch at a time, with the labels kept true.
 
-Rotation and magnification, collimation, noise of a lower dose, the contrast chain, metal devices, inversion, and a few
-images replaced by nonsense, which a network shall tell from X-rays. All draws come from one generator, so that one seed
-gives one result.
+Rotation, magnification and stretch, collimation, noise of a lower dose, metal and limbs in the beam, the contrast
+chain, inversion, and a few images replaced by nonsense, which a network shall tell from X-rays. All draws come from one
+generator, so that one seed gives one result.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from perception.data.batches import Batch
 from perception.data.pixels import CONTEXT
+from perception.overlays import chosen, limb, metal, uniform
 
 FIELD, PIXEL, QUANTA, FLIPPED = (CONTEXT.index(n) for n in ("field_mm", "pixel_mm", "log_quanta", "flipped"))
 LEAST_FIELD_MM = 60.0
@@ -26,32 +27,27 @@ class Augmentation:
     """Probabilities and sizes; 0 switches a step off.
 
     Attributes:
-        rotate_deg: greatest angle; zoom: greatest magnification and its inverse.
-        collimate, noise, contrast, devices, invert, nonsense: share of the images that it happens to.
+        rotate_deg: greatest angle; zoom: greatest magnification and its inverse; stretch: greatest ratio of width to
+            height, and its inverse: bodies of other proportions.
+        collimate, noise, contrast, devices, limbs, invert, nonsense: share of the images that it happens to.
     """
 
     rotate_deg: float = 12.0
     zoom: float = 1.15
+    stretch: float = 1.1
     collimate: float = 0.25
     noise: float = 0.3
     contrast: float = 0.5
     devices: float = 0.15
+    limbs: float = 0.2
     invert: float = 0.03
     nonsense: float = 0.04
 
     def __call__(self, batch: Batch, rng: torch.Generator) -> Batch:
         """The batch as another machine and another moment would have shown it."""
-        for step in (_turn, _collimate, _noise, _devices, _contrast, _nonsense):
+        for step in (_turn, _collimate, _noise, _overlays, _contrast, _nonsense):
             batch = step(batch, self, rng)
         return batch
-
-
-def _uniform(n: int, low: float, high: float, rng: torch.Generator) -> Tensor:
-    return low + (high - low) * torch.rand(n, generator=rng)
-
-
-def _chosen(n: int, share: float, rng: torch.Generator) -> Tensor:
-    return torch.rand(n, generator=rng) < share
 
 
 def _centre(pixels: Tensor) -> Tensor:
@@ -62,24 +58,27 @@ def _centre(pixels: Tensor) -> Tensor:
 
 
 def _turn(batch: Batch, a: Augmentation, rng: torch.Generator) -> Batch:
-    """Turns and magnifies about the isocentre: the content turns by +angle in image axes (u right, v down)."""
+    """Stretches, turns and magnifies about the isocentre: content turns by +angle in image axes (u right, v down)."""
     n = len(batch)
-    angle = torch.deg2rad(_uniform(n, -a.rotate_deg, a.rotate_deg, rng))
-    zoom = torch.exp(_uniform(n, -math.log(a.zoom), math.log(a.zoom), rng))
+    wide = torch.exp(0.5 * uniform(n, -math.log(a.stretch), math.log(a.stretch), rng))
+    angle = torch.deg2rad(uniform(n, -a.rotate_deg, a.rotate_deg, rng))
+    zoom = torch.exp(uniform(n, -math.log(a.zoom), math.log(a.zoom), rng))
     c, s = torch.cos(angle), torch.sin(angle)
     zero = torch.zeros(n)
-    back = torch.stack([torch.stack([c, s, zero], 1), torch.stack([-s, c, zero], 1)], 1) / zoom[:, None, None]
+    back = torch.stack([torch.stack([c, s, zero], 1) / wide[:, None], torch.stack([-s, c, zero], 1) * wide[:, None]], 1)
+    back = back / zoom[:, None, None]
     grid = torch.nn.functional.affine_grid(back, list(batch.pixels.shape), align_corners=False)
     pixels = torch.nn.functional.grid_sample(batch.pixels, grid, align_corners=False, padding_mode="zeros")
     inside = (pixels[:, 1:] > 0.99).float()
     points = batch.points_mm.clone()
-    u, v = batch.points_mm[..., 0], batch.points_mm[..., 1]
+    u, v = batch.points_mm[..., 0] * wide[:, None], batch.points_mm[..., 1] / wide[:, None]
     points[..., 0], points[..., 1] = c[:, None] * u - s[:, None] * v, s[:, None] * u + c[:, None] * v
     pixel_mm = batch.pixel_mm / zoom
     context = batch.context.clone()
     context[:, PIXEL] = pixel_mm
     pixels = _centre(torch.cat([pixels[:, :1], inside], dim=1))
-    seen = batch.visible * shown(points, batch.sod_mm, inside[:, 0], pixel_mm)
+    or_beside = torch.nn.functional.max_pool2d(inside, 3, 1, 1)[:, 0]
+    seen = batch.visible * shown(points, batch.sod_mm, or_beside, pixel_mm)
     return batch.with_(pixels=pixels, points_mm=points, pixel_mm=pixel_mm, context=context, visible=seen)
 
 
@@ -99,7 +98,7 @@ def _collimate(batch: Batch, a: Augmentation, rng: torch.Generator) -> Batch:
     n, side = len(batch), batch.pixels.shape[-1]
     share = torch.rand(n, generator=rng)
     field = LEAST_FIELD_MM * (batch.field_mm / LEAST_FIELD_MM).clamp_min(1.0) ** share
-    field = torch.where(_chosen(n, a.collimate, rng), field.minimum(batch.field_mm), batch.field_mm)
+    field = torch.where(chosen(n, a.collimate, rng), field.minimum(batch.field_mm), batch.field_mm)
     half_px = 0.5 * field / batch.pixel_mm
     at = (torch.arange(side) - (side - 1) / 2).abs()
     open_ = (at[None] <= half_px[:, None]).float()
@@ -115,8 +114,8 @@ def _noise(batch: Batch, a: Augmentation, rng: torch.Generator) -> Batch:
     """Adds what quantum noise a lower dose would have more: the variance of the log signal is one over the quanta of a
     pixel, which are in proportion to its signal."""
     n = len(batch)
-    lower = torch.exp(_uniform(n, math.log(0.05), 0.0, rng)) * batch.quanta
-    lower = torch.where(_chosen(n, a.noise, rng), lower.clamp_min(LEAST_QUANTA), batch.quanta).minimum(batch.quanta)
+    lower = torch.exp(uniform(n, math.log(0.05), 0.0, rng)) * batch.quanta
+    lower = torch.where(chosen(n, a.noise, rng), lower.clamp_min(LEAST_QUANTA), batch.quanta).minimum(batch.quanta)
     area = (batch.context[:, PIXEL] * 1.4).square()
     more = (1.0 / lower.clamp_min(1.0) - 1.0 / batch.quanta.clamp_min(1.0)) / area
     spread = torch.sqrt(more[:, None, None] * torch.exp(-batch.pixels[:, 0].clamp(-3.0, 5.0)))
@@ -128,44 +127,33 @@ def _noise(batch: Batch, a: Augmentation, rng: torch.Generator) -> Batch:
     return batch.with_(pixels=pixels, quanta=lower, context=context)
 
 
-def _devices(batch: Batch, a: Augmentation, rng: torch.Generator) -> Batch:
-    """Metal in the beam: a straight wire, and a disc, each attenuating by e^0.3 to e^2."""
+def _overlays(batch: Batch, a: Augmentation, rng: torch.Generator) -> Batch:
+    """Metal and limbs in the beam."""
     n, side = len(batch), batch.pixels.shape[-1]
-    at = torch.linspace(-1.0, 1.0, side)
-    x, y = at[None, None, :], at[None, :, None]
-    angle, offset = _uniform(n, 0.0, math.pi, rng), _uniform(n, -0.8, 0.8, rng)
-    width, reach = _uniform(n, 0.008, 0.03, rng), _uniform(n, 0.2, 1.2, rng)
-    c, s = torch.cos(angle)[:, None, None], torch.sin(angle)[:, None, None]
-    wire = ((x * c + y * s - offset[:, None, None]).abs() < width[:, None, None]) & (
-        (y * c - x * s).abs() < reach[:, None, None]
-    )
-    where, radius = _uniform(2 * n, -0.8, 0.8, rng).view(n, 2), _uniform(n, 0.03, 0.12, rng)
-    disc = (x - where[:, :1, None]).square() + (y - where[:, 1:, None]).square() < radius[:, None, None].square()
-    strength = _uniform(2 * n, 0.3, 2.0, rng).view(n, 2) * (torch.rand(n, 2, generator=rng) < a.devices)
-    metal = wire * strength[:, :1, None] + disc * strength[:, 1:, None]
-    return batch.with_(pixels=_centre(torch.stack([batch.pixels[:, 0] - metal, batch.pixels[:, 1]], dim=1)))
+    depth = metal(n, side, a.devices, rng) + limb(n, side, a.limbs, rng)
+    return batch.with_(pixels=_centre(torch.stack([batch.pixels[:, 0] - depth, batch.pixels[:, 1]], dim=1)))
 
 
 def _contrast(batch: Batch, a: Augmentation, rng: torch.Generator) -> Batch:
     """Gain, curvature, a ramp over the detector, blur, and for a few the other polarity."""
     n, side = len(batch), batch.pixels.shape[-1]
     image, mask = batch.pixels[:, 0], batch.pixels[:, 1]
-    on = _chosen(n, a.contrast, rng).float()[:, None, None]
-    gain = 1.0 + on * _uniform(n, -0.35, 0.35, rng)[:, None, None]
-    bend = on * _uniform(n, -0.08, 0.08, rng)[:, None, None]
-    ramp = on[:, None] * _uniform(2 * n, -0.4, 0.4, rng).view(n, 2, 1, 1)
+    on = chosen(n, a.contrast, rng).float()[:, None, None]
+    gain = 1.0 + on * uniform(n, -0.35, 0.35, rng)[:, None, None]
+    bend = on * uniform(n, -0.08, 0.08, rng)[:, None, None]
+    ramp = on[:, None] * uniform(2 * n, -0.4, 0.4, rng).view(n, 2, 1, 1)
     at = torch.linspace(-1.0, 1.0, side)
     image = gain * image + bend * image.square() + ramp[:, 0] * at[None, None, :] + ramp[:, 1] * at[None, :, None]
     blur = (on[:, 0, 0] * torch.rand(n, generator=rng) > 0.7).float()[:, None, None]
     soft = torch.nn.functional.avg_pool2d(image[:, None], 3, 1, 1, count_include_pad=False)[:, 0]
     image = torch.lerp(image, soft, 0.8 * blur)
-    sign = torch.where(_chosen(n, a.invert, rng), -1.0, 1.0)[:, None, None]
+    sign = torch.where(chosen(n, a.invert, rng), -1.0, 1.0)[:, None, None]
     return batch.with_(pixels=_centre(torch.stack([image * sign, mask], dim=1)))
 
 
 def _nonsense(batch: Batch, a: Augmentation, rng: torch.Generator) -> Batch:
     """Replaces images by blurred noise, by their own parts in disorder, or by an even slope; nothing is seen there."""
-    rows = torch.nonzero(_chosen(len(batch), a.nonsense, rng)).ravel()
+    rows = torch.nonzero(chosen(len(batch), a.nonsense, rng)).ravel()
     if len(rows) == 0:
         return batch
     pixels, valid, seen = batch.pixels.clone(), batch.valid.clone(), batch.visible.clone()

@@ -114,6 +114,7 @@ def write_card(
         "blake2b": digest(weights),
         "command": command,
         "training": {k: v for k, v in asdict(config).items() if k not in ("data", "out", "start", "threads")},
+        "started_from": None if config.start is None else digest(Path(config.start)),
         "data": {**read_info(Path(config.data)), "views": len(trained_on), "patients": len(set(names.tolist()))},
         "calibration": calibration.record(),
         "test": measure(answers, calibration),

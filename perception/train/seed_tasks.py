@@ -27,7 +27,9 @@ F64 = NDArray[np.float64]
 Task = Literal["place", "classify"]
 K = len(LANDMARKS)
 KIND_OF: dict[str, int] = {"place": GRID, "classify": LANDMARK}
-CONTRAST = Augmentation(rotate_deg=0.0, zoom=1.0, collimate=0.0, devices=0.0, nonsense=0.0, invert=0.0, noise=0.15)
+CONTRAST = Augmentation(
+    rotate_deg=0.0, zoom=1.0, stretch=1.0, collimate=0.0, devices=0.0, limbs=0.0, nonsense=0.0, invert=0.0, noise=0.15
+)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from carm_env.errors import CarmError
 from carm_env.geometry import cone_beam
 from carm_env.sim.localisers import make_localiser
 from carm_env.sim.perception import PRIOR_SD_MM, UNSEEN_SD_MM, Context
-from perception.nets.localizer import POINTS, UNIT_MM, K, Localised, LocalizerSmall
+from perception.nets.localizer import POINTS, UNIT_MM, K, Localised
 from perception.nets.registry import make_net
 from perception.network import SHIPPED, NetworkLocaliser, card
 from perception.quality.calibrate import Calibration
@@ -23,23 +23,12 @@ from tests.sim.localisers.frames import PIXELS, TARGET_MM, make, rows
 
 ROUTE_MM = np.linspace((20.0, -160.0, -1000.0), (0.0, -200.0, -200.0), 6)
 FIELDS = ("displacement_mm", "covariance_mm2", "landmark_nearest", "landmark_visible", "valid")
-trained = pytest.mark.skipif(not SHIPPED.exists(), reason="no shipped weights yet")
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory):
+def network():
     """The shipped weights."""
-    if SHIPPED.exists():
-        return SHIPPED
-    path = tmp_path_factory.mktemp("fresh") / "localizer-small.safetensors"
-    torch.manual_seed(0)
-    save_net(path, LocalizerSmall(), {})
-    return path
-
-
-@pytest.fixture(scope="module")
-def network(weights):
-    return NetworkLocaliser(str(weights))
+    return NetworkLocaliser()
 
 
 class Says:
@@ -58,11 +47,11 @@ class Says:
 
 
 @pytest.fixture
-def saying(weights):
+def saying():
     """A localiser whose network says what is given."""
 
     def with_(*, calibration=None, **said):
-        localiser = NetworkLocaliser(str(weights))
+        localiser = NetworkLocaliser()
         localiser.net = Says(**said)
         localiser.calibration = calibration or Calibration()
         return localiser
@@ -133,7 +122,6 @@ def test_a_network_that_is_not_sure_leaves_the_prior(saying, said):
     assert (out.covariance_mm2 == np.diag(np.square(PRIOR_SD_MM))).all()
 
 
-@trained
 @pytest.mark.parametrize("cells", [2, 4, 8, 16, 64])
 @pytest.mark.parametrize("seed", range(3))
 def test_white_noise_is_not_valid(network, cells, seed):
@@ -142,7 +130,6 @@ def test_white_noise_is_not_valid(network, cells, seed):
     assert not network.estimate(with_signal(frames, noise.repeat(PIXELS // cells, 2)), context).valid.any()
 
 
-@trained
 @pytest.mark.parametrize("slope", [(1.0, 0.0), (0.0, -1.0), (0.5, 0.5), (-1.5, 0.7)])
 def test_a_gradient_is_not_valid(network, slope):
     frames, context = make(ROUTE_MM[:1])
@@ -222,14 +209,14 @@ def test_no_frames_give_no_rows(network):
     assert len(out.valid) == 0
 
 
-def test_it_is_known_by_name(weights):
-    assert isinstance(make_localiser("network", weights=str(weights)), NetworkLocaliser)
+def test_it_is_known_by_name():
+    assert isinstance(make_localiser("network", weights=str(SHIPPED)), NetworkLocaliser)
 
 
 @pytest.mark.parametrize("threads", [0, -1, 5000, "two", float("nan"), [1]])
-def test_unknown_threads_are_refused(weights, threads):
+def test_unknown_threads_are_refused(threads):
     with pytest.raises(CarmError, match="threads"):
-        make_localiser("network", weights=str(weights), threads=threads)
+        make_localiser("network", threads=threads)
 
 
 def test_it_computes_with_its_own_number_of_threads_and_leaves_that_of_others(saying):
@@ -256,8 +243,8 @@ def test_missing_weights_are_refused(name):
         make_localiser("network", weights=name)
 
 
-def test_a_nonsense_calibration_is_refused(weights, tmp_path):
-    tensors, record = load(weights)
+def test_a_nonsense_calibration_is_refused(tmp_path):
+    tensors, record = load(SHIPPED)
     save(tmp_path / "w.safetensors", tensors, {**record, "calibration": {"nearest_temperature": -1}})
     with pytest.raises(CarmError, match="calibration"):
         NetworkLocaliser(str(tmp_path / "w.safetensors"))
@@ -271,7 +258,6 @@ def test_a_card_that_is_missing_or_broken_is_refused(tmp_path, text):
         card(tmp_path / "w.safetensors")
 
 
-@trained
 def test_the_shipped_weights_are_what_their_card_says():
     from perception.weights import digest
 
