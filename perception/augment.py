@@ -98,7 +98,8 @@ def _collimate(batch: Batch, a: Augmentation, rng: torch.Generator) -> Batch:
     n, side = len(batch), batch.pixels.shape[-1]
     share = torch.rand(n, generator=rng)
     field = LEAST_FIELD_MM * (batch.field_mm / LEAST_FIELD_MM).clamp_min(1.0) ** share
-    field = torch.where(chosen(n, a.collimate, rng), field.minimum(batch.field_mm), batch.field_mm)
+    shut = chosen(n, a.collimate, rng)
+    field = torch.where(shut, field.minimum(batch.field_mm), batch.field_mm)
     half_px = 0.5 * field / batch.pixel_mm
     at = (torch.arange(side) - (side - 1) / 2).abs()
     open_ = (at[None] <= half_px[:, None]).float()
@@ -106,7 +107,8 @@ def _collimate(batch: Batch, a: Augmentation, rng: torch.Generator) -> Batch:
     context = batch.context.clone()
     context[:, FIELD] = field / 200.0
     pixels = _centre(torch.stack([batch.pixels[:, 0], mask], dim=1))
-    seen = batch.visible * shown(batch.points_mm, batch.sod_mm, mask, batch.pixel_mm)
+    left = batch.visible * shown(batch.points_mm, batch.sod_mm, mask, batch.pixel_mm)
+    seen = torch.where(shut[:, None], left, batch.visible)
     return batch.with_(pixels=pixels, field_mm=field, context=context, visible=seen)
 
 

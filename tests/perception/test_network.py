@@ -13,11 +13,17 @@ from carm_env.errors import CarmError
 from carm_env.geometry import cone_beam
 from carm_env.sim.localisers import make_localiser
 from carm_env.sim.perception import PRIOR_SD_MM, UNSEEN_SD_MM, Context
+from perception.data.batches import ViewSet
+from perception.data.shoot import ShootSettings, shoot_patient
+from perception.data.store import add, begin, read_views
+from perception.data.views import ViewCounts
 from perception.nets.localizer import POINTS, UNIT_MM, K, Localised
 from perception.nets.registry import make_net
 from perception.network import SHIPPED, NetworkLocaliser, card
+from perception.quality.answers import ask
 from perception.quality.calibrate import Calibration
-from perception.weights import load, save, save_net
+from perception.quality.measure import measure
+from perception.weights import digest, load, load_net, save, save_net
 from tests.perception.conftest import enlarged
 from tests.sim.localisers.frames import PIXELS, TARGET_MM, make, rows
 
@@ -258,9 +264,19 @@ def test_a_card_that_is_missing_or_broken_is_refused(tmp_path, text):
         card(tmp_path / "w.safetensors")
 
 
-def test_the_shipped_weights_are_what_their_card_says():
-    from perception.weights import digest
+def test_the_shipped_weights_find_the_target_of_a_coarse_phantom(ct, tmp_path):
+    settings = ShootSettings(ViewCounts(0.0, 1, 60))
+    begin(tmp_path, "phantom-1", settings)
+    add(tmp_path, str(ct), *shoot_patient(str(ct), settings, "test"))
+    net, record = load_net(SHIPPED)
+    answers = ask(net, ViewSet(read_views(tmp_path, "test")))
+    figures = measure(answers, Calibration.of(record["calibration"]))
+    assert figures["valid"] > 0.9
+    assert figures["target"]["in_field"]["median_mm"][0] < 15.0
+    assert figures["visible_landmarks"]["micro_f1"] > 0.7
 
+
+def test_the_shipped_weights_are_what_their_card_says():
     told = card()
     assert told["blake2b"] == digest(SHIPPED)
     assert told["network"] == "localizer-small"
