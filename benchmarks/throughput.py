@@ -54,6 +54,7 @@ def measure(patient: str = "phantom:0", rounds: int = 20) -> dict[str, Any]:
         "stages_ms": {name: round(1000 * value, 4) for name, value in typical.items()},
         "rates": {
             "env_exposed_steps_per_s": round(1 / typical["env step, both planes exposed"], 1),
+            "env_network_steps_per_s": round(1 / typical["env step, both planes exposed, network"], 1),
             "env_unexposed_steps_per_s": round(1 / typical["env step, unexposed"], 1),
             f"vector_{LANES}_exposed_lane_steps_per_s": round(LANES / typical[f"{vector}, exposed"], 1),
             f"vector_{LANES}_unexposed_lane_steps_per_s": round(LANES / typical[f"{vector}, unexposed"], 1),
@@ -79,16 +80,21 @@ def _stages(patient: str) -> dict[str, Stage]:
     vector = CArmVectorEnv(LANES, patient=patient)
     vector.reset(seed=0)
     _look_at_target(vector.simulator)
-    return _parts(core.simulator) | _dose(env, exposing) | {
+    seeing = gymnasium.make("CArm/PelvisToHead-v0", patient=patient, perception="network", max_episode_steps=10**9)
+    assert isinstance(seeing.unwrapped, CArmEnv)
+    seeing.reset(seed=0)
+    _look_at_target(seeing.unwrapped.simulator)
+    return _parts(core.simulator, seeing.unwrapped.simulator) | _dose(env, exposing) | {
         "env step, both planes exposed": (3, lambda: env.step(exposing)),
+        "env step, both planes exposed, network": (3, lambda: seeing.step(exposing)),
         "env step, unexposed": (30, lambda: env.step(idle)),
         f"vector step of {LANES}, exposed": (1, lambda: vector.step(np.tile(exposing, (LANES, 1)))),
         f"vector step of {LANES}, unexposed": (10, lambda: vector.step(np.tile(idle, (LANES, 1)))),
     }
 
 
-def _parts(sim: Simulator) -> dict[str, Stage]:
-    """The stages inside a step of the biplane, each on its own."""
+def _parts(sim: Simulator, seeing: Simulator) -> dict[str, Stage]:
+    """The stages inside a step of the biplane, each on its own; ``seeing`` has perception ``network``."""
     setup, imaging = sim.setups[0], sim.imaging
     assert setup is not None
     size, both, lane = (imaging.pixels, imaging.pixels), np.array([0, 1]), np.zeros(2, int)
@@ -117,6 +123,7 @@ def _parts(sim: Simulator) -> dict[str, Stage]:
         "x-ray chain with full scatter, pair": (3, lambda: scattered.expose(integrals, request, rngs)),
         "display, pair": (3, lambda: to_display(shot.exposure.signal, shot.exposure.mask)),
         "perception oracle, pair": (3, lambda: sim.perceive(shot, sim.full_field_mm)),
+        "perception network, pair": (3, lambda: seeing.perceive(shot, sim.full_field_mm)),
     }
 
 
