@@ -18,6 +18,7 @@ FIGURES: tuple[str, ...] = (
 )  # fmt: skip
 RATES: tuple[str, ...] = ("success", "success_5mm", "success_10mm", "success_20mm")
 PAIRED: tuple[str, ...] = ("success", "kap_gycm2", "kap_search_gycm2", "time_s", "final_error_mm")
+ABOUT = ("suite", "command", "git", "packages", "platform", "cts", "checkpoints")
 METHOD: dict[str, str] = {
     "rates": "Wilson score intervals, 95 %",
     "figures": "mean and interquartile mean over all episodes, failed ones too; percentile bootstrap by patient, 95 %",
@@ -44,7 +45,7 @@ def results(manifest: Mapping[str, Any], rows: Sequence[Row], baseline: str | No
     best = {seen: baseline or best_script(table, seen) for seen in dict.fromkeys(r["perception"] for r in table)}
     for line in table:
         _compare(line, table, of_cell, best[line["perception"]])
-    about = {name: manifest[name] for name in ("suite", "command", "git", "packages", "platform")}
+    about = {name: manifest[name] for name in ABOUT}
     n = len(manifest["patients"])
     seconds = sum(row["wall_s"] for row in rows) / len(rows)
     return {

@@ -1,33 +1,23 @@
-"""A suite's folder: what it is of, and its shards, each written whole."""
+"""A suite's folder and its shards, each written whole."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.core.manifest import check_same, describe, earlier_manifest
 from benchmarks.core.plan import Cell, Plan
 from carm_env.episode import folder
-from carm_env.episode.manifest import build_manifest, ct_hashes, dumps, plain
 from carm_env.episode.schema import SUMMARY_FIELDS
 from carm_env.errors import CarmError
-from carm_env.patient.load import load_patient
-from carm_env.patient.names import parse_name
 from carm_env.whole import PARTS, whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMAT = "carm-bench"
-VERSION = 1
 RESULTS = "results.json"
-_MADE = ("seeds", "packages", "git", "platform", "created")
-_IDENTITY = ("version", "suite", "cells", "patients", "cts", "block", "packages")
 COLUMNS: dict[str, str] = {
     "cell": "string", "patient_name": "string", **SUMMARY_FIELDS, "idle_s": "float64", "failure": "string",
     "command": "string",
@@ -47,10 +37,10 @@ class Store:
 
     def __init__(self, out: Path | str, plan: Plan, command: str) -> None:
         self.out, self.plan = folder.resolved(out), plan
-        manifest = _manifest(plan, command)
-        earlier = _earlier(self.out)
+        manifest = describe(plan, command)
+        earlier = earlier_manifest(self.out)
         if earlier is not None:
-            _check_same(self.out, earlier, manifest)
+            check_same(self.out, earlier, manifest)
         folder.make_folder(self.out / "shards", self.out)
         self._lock = folder.lock(self.out, self.out)
         for left in (self.out / "shards").glob(PARTS):
@@ -91,20 +81,6 @@ class Store:
         self._lock.close()
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest of a suite's folder.
-
-    Raises:
-        CarmError: there is none, or it is of something else.
-    """
-    if not (path / folder.MANIFEST).is_file():
-        raise CarmError(f"{path} is no benchmark's folder: it holds no {folder.MANIFEST}; want the out of `carm bench`")
-    manifest = folder.read_json(path / folder.MANIFEST)
-    if manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
-        raise CarmError(f"{path} is no benchmark's folder of version {VERSION}; want the out of `carm bench`")
-    return manifest
-
-
 def read_rows(out: Path, manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every episode of a finished suite, by cell and seed.
 
@@ -140,44 +116,3 @@ def _schema() -> pa.Schema:
 
     kinds = {"string": pa.string(), "bool": pa.bool_(), "int64": pa.int64(), "float64": pa.float64()}
     return pa.schema([pa.field(name, kinds[kind]) for name, kind in COLUMNS.items()])
-
-
-def _manifest(plan: Plan, command: str) -> dict[str, Any]:
-    cells = [
-        {"key": c.key, "policy": c.policy, "perception": c.perception, "error": c.error, "size": c.size,
-         "words": list(c.words), "spec": plain(asdict(c.spec))}
-        for c in plan.cells
-    ]  # fmt: skip
-    scans = dict.fromkeys(p for p in plan.patients if parse_name(p).kind != "phantom")
-    made = build_manifest({}, "", range(len(plan.patients)), {}, "")
-    about: dict[str, Any] = {
-        "format": FORMAT, "version": VERSION, "suite": plan.suite, "command": command, "cells": cells,
-        "patients": list(plan.patients), "cts": ct_hashes(load_patient(p) for p in scans), "block": plan.block,
-        **{name: made[name] for name in _MADE},
-    }  # fmt: skip
-    about = json.loads(dumps(about))
-    text = json.dumps({name: about[name] for name in _IDENTITY}, sort_keys=True)
-    return about | {"identity": hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}
-
-
-def _earlier(out: Path) -> dict[str, Any] | None:
-    """The manifest of a folder that holds something."""
-    try:
-        names = set(os.listdir(out)) - {".lock"} if out.exists() else set()
-    except OSError as error:
-        raise CarmError(f"out={out} cannot be opened: {error.strerror}; want a folder") from None
-    if not names or names == {"shards"}:
-        return None
-    if folder.MANIFEST not in names:
-        raise CarmError(f"out={out} is a folder with other files in it; want a new one or an unfinished benchmark's")
-    return read_manifest(out)
-
-
-def _check_same(out: Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    if earlier.get("identity") == now["identity"]:
-        return
-    differs = next((name for name in _IDENTITY if earlier.get(name) != now[name]), "identity")
-    raise CarmError(
-        f"out={out} holds a benchmark with other {differs} ({earlier.get('command')}); want another folder, or that "
-        "very command"
-    )

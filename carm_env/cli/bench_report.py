@@ -26,8 +26,9 @@ def main(argv: list[str]) -> int:
     if "-h" in argv or "--help" in argv:
         print(HELP)
         return 0
+    from benchmarks.core.manifest import read_manifest
     from benchmarks.core.report.page import write_report
-    from benchmarks.core.shards import RESULTS, read_manifest, read_rows
+    from benchmarks.core.shards import RESULTS, read_rows
     from carm_env.episode.folder import read_json
 
     found, rest = options(argv, ("--out",))

@@ -13,7 +13,8 @@ COMMANDS = {
     "replay": "a finished run again: --verify, --video or --html",
     "view": "the 3-D scene of a patient, or of a moment of a run, as a picture",
     "patients": "check a CT, list a cohort, write generated patients to files",
-    "bench": "renderers against each other and a reference, as JSON and a picture",
+    "bench": "suites of measurements: policies, perception errors, renderers",
+    "perception": "data, training and evaluation of networks",
     "throughput": "steps and frames per second of every stage on this machine, as JSON",
     "doctor": "what works here and what is missing",
 }

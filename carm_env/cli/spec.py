@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -64,7 +65,27 @@ def describe(config: dict[str, Any], spec: RunSpec, seeds: Sequence[int]) -> dic
     env_spec = copy.deepcopy(gymnasium.spec(spec.env_id))
     env_spec.kwargs.update(spec.env_kwargs)
     env_spec.max_episode_steps = spec.max_steps
-    return build_manifest(config, env_spec.to_json(), seeds, _inputs(spec), spec.env_kwargs["renderer"])
+    renderer = spec.env_kwargs["renderer"]
+    return build_manifest(config, env_spec.to_json(), seeds, _inputs(spec), renderer, checkpoints(spec))
+
+
+def checkpoints(spec: RunSpec) -> dict[str, str]:
+    """Hash of the network in the loop, by the name of its perception; empty without one.
+
+    Raises:
+        CarmError: weights that cannot be read.
+    """
+    name = spec.env_kwargs["perception"]
+    if name != "network":
+        return {}
+    from perception.network import SHIPPED
+    from perception.weights import digest
+
+    weights = Path(str(spec.env_kwargs["perception_args"].get("weights") or SHIPPED))
+    try:
+        return {name: digest(weights)}
+    except OSError as error:
+        raise CarmError(f"weights {weights} cannot be read: {error.strerror}; want a safetensors file") from None
 
 
 def _inputs(spec: RunSpec) -> dict[str, str]:
