@@ -6,6 +6,7 @@ and n are saved together. Lightning's Fabric brings bfloat16.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable
@@ -72,13 +73,15 @@ def train(
     fabric = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed" if settings.bf16 else "32-true")
     net.train()
     optimiser = torch.optim.AdamW(net.parameters(), settings.rate, weight_decay=settings.decay)
-    first = _restore(folder, net, optimiser, settings)
+    training = _fingerprint(net, views, settings, augment)
+    first = _restore(folder, net, optimiser, training)
     model, optimiser = fabric.setup(net, optimiser)
     order = _Order(views, settings)
     for step in range(first, settings.steps):
         terms = _one_step(fabric, model, optimiser, loss_of, order.batch(step), settings, step, augment)
         if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
-            _keep(folder, net, optimiser, settings, step + 1)
+            _check_finite(net, settings, step)
+            _keep(folder, net, optimiser, training, step + 1)
         if on_step:
             on_step(step + 1, terms)
     return net.eval()
@@ -127,16 +130,19 @@ def _diverged(what: str, settings: LoopSettings) -> CarmError:
     )
 
 
-def _keep(folder: Path, net: nn.Module, optimiser: Any, settings: LoopSettings, step: int) -> None:
+def _check_finite(net: nn.Module, settings: LoopSettings, step: int) -> None:
     if not all(torch.isfinite(tensor).all() for tensor in net.state_dict().values()):
-        raise _diverged(f"weights that are not finite after step {step - 1}", settings)
+        raise _diverged(f"weights that are not finite after step {step}", settings)
+
+
+def _keep(folder: Path, net: nn.Module, optimiser: Any, training: str, step: int) -> None:
     state = optimiser.state_dict()["state"]
     tensors = {f"net.{name}": tensor for name, tensor in net.state_dict().items()}
     tensors |= {f"adam.{i}.{key}": torch.as_tensor(value) for i, row in state.items() for key, value in row.items()}
-    save(folder / STATE, tensors, {"step": step, "training": _fingerprint(net, settings)})
+    save(folder / STATE, tensors, {"step": step, "training": training})
 
 
-def _restore(folder: Path, net: nn.Module, optimiser: Any, settings: LoopSettings) -> int:
+def _restore(folder: Path, net: nn.Module, optimiser: Any, training: str) -> int:
     """Puts a saved state back; returns the steps that it had done.
 
     Raises:
@@ -146,8 +152,8 @@ def _restore(folder: Path, net: nn.Module, optimiser: Any, settings: LoopSetting
     if not path.exists():
         return 0
     tensors, record = load(path)
-    if record.get("training") != _fingerprint(net, settings):
-        raise CarmError(f"{path} belongs to another training; want the same settings, or another out")
+    if record.get("training") != training:
+        raise CarmError(f"{path} belongs to another training; want the same settings and data, or another out")
     rows: dict[int, dict[str, Tensor]] = {}
     try:
         net.load_state_dict({n[4:]: t for n, t in tensors.items() if n.startswith("net.")})
@@ -160,6 +166,10 @@ def _restore(folder: Path, net: nn.Module, optimiser: Any, settings: LoopSetting
         raise CarmError(f"{path} does not fit the network: {' '.join(str(error).split())[:200]}") from None
 
 
-def _fingerprint(net: nn.Module, settings: LoopSettings) -> str:
+def _fingerprint(net: nn.Module, views: ViewSet, settings: LoopSettings, augment: Augmentation | None) -> str:
+    """Of all that decides the course of a training, but for what the network starts from."""
     shapes = [[name, list(tensor.shape)] for name, tensor in net.state_dict().items()]
-    return json.dumps([shapes, {k: v for k, v in vars(settings).items() if k != "save_every"}], sort_keys=True)
+    patients = sorted(set(views.views.columns["patient"].tolist()))
+    loop = {k: v for k, v in vars(settings).items() if k != "save_every"}
+    digest = hashlib.blake2b(repr([shapes, len(views), patients, augment]).encode(), digest_size=16)
+    return json.dumps([digest.hexdigest(), loop], sort_keys=True)
