@@ -22,7 +22,7 @@ def show(results: Mapping[str, Any]) -> None:
     for line in results["table"]:
         table.add_row(*_cells(line))
     console = Console(highlight=False, markup=False)
-    Console(highlight=False, markup=False, width=max(console.width, 118)).print(table)
+    Console(highlight=False, markup=False, width=max(console.width, 200)).print(table)
     for seen, policy in results["best_script"].items():
         if policy:
             console.print(f"compared with {policy} under {seen}, and with the oracle: see results.json")

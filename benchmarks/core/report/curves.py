@@ -11,7 +11,9 @@ from benchmarks.core.report import svg
 Line = Mapping[str, Any]
 WIDTH, HEIGHT = 260.0, 180.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 42.0, 10.0, 24.0, 36.0
-MEASURES = ("success", "false arrivals", "mean KAP, mGy·cm²")
+MEASURES = ("success, %", "false arrivals, %", "mean KAP, mGy·cm²")
+DODGE_PX = 3.0
+"""Between policies at the same size, so that their intervals stay apart."""
 AXES = {
     "bias_mm": "shift, mm", "noise_mm": "noise, mm sd", "dropout": "share dropped", "delay": "exposures late",
     "overconfidence": "true over reported sd",
@@ -37,18 +39,20 @@ def series(lines: Sequence[Line], policy: str, error: str) -> list[Line]:
 
 
 def _measure(row: Line, measure: str) -> Mapping[str, float]:
-    if measure == MEASURES[0]:
-        return dict(row["success"])
-    if measure == MEASURES[1]:
-        return dict(row["false_arrival"])
-    return {name: 1000 * row["figures"]["kap_gycm2"]["mean"][name] for name in ("value", "low", "high")}
+    if measure == MEASURES[2]:
+        return _scaled(row["figures"]["kap_gycm2"]["mean"], 1000.0)
+    return _scaled(row["success" if measure == MEASURES[0] else "false_arrival"], 100.0)
+
+
+def _scaled(interval: Mapping[str, float], factor: float) -> dict[str, float]:
+    return {name: factor * interval[name] for name in ("value", "low", "high")}
 
 
 def _plot(lines: Sequence[Line], error: str, measure: str, colours: Mapping[str, str]) -> str:
     found = {policy: series(lines, policy, error) for policy in colours}
     sizes = sorted({float(row["size"]) for rows in found.values() for row in rows})
     dose = measure == MEASURES[2]
-    top = 1.05 * max(_measure(row, measure)["high"] for row in lines) if dose else 1.0
+    top = 1.05 * max(_measure(row, measure)["high"] for row in lines) if dose else 100.0
     step = (WIDTH - _LEFT - _RIGHT - 16) / max(len(sizes) - 1, 1)
     x = {size: _LEFT + 8 + step * i for i, size in enumerate(sizes)}
 
@@ -62,8 +66,10 @@ def _plot(lines: Sequence[Line], error: str, measure: str, colours: Mapping[str,
     for size, at in x.items():
         parts.append(svg.text(at, HEIGHT - 20, f"{size:g}" if size else "none", anchor="middle", size=11))
     parts.append(svg.text((_LEFT + WIDTH) / 2, HEIGHT - 5, AXES[error], anchor="middle", size=11))
-    for policy, rows in found.items():
-        parts += _curve([(x[float(row["size"])], _measure(row, measure)) for row in rows], colours[policy], y, policy)
+    for i, (policy, rows) in enumerate(found.items()):
+        aside = DODGE_PX * (i - (len(found) - 1) / 2)
+        points = [(x[float(row["size"])] + aside, _measure(row, measure)) for row in rows]
+        parts += _curve(points, colours[policy], y, policy)
     return svg.picture(WIDTH, HEIGHT, parts, f"{measure} over {AXES[error]}")
 
 

@@ -28,6 +28,7 @@ td { white-space: nowrap; } td small { font-size: 12px; }
 .scroll { overflow-x: auto; } .key { padding: 0; list-style: none; margin: 4px 0 8px; }
 .grid { display: grid; gap: 8px; }
 svg { max-width: 100%; height: auto; font-family: inherit; } td svg { max-width: none; }
+svg text { paint-order: stroke; stroke: #0d1117; stroke-width: 3px; }
 details { margin: 6px 0; border: 1px solid #2b333d; border-radius: 8px; background: #151b23; padding: 6px 10px; }
 summary { cursor: pointer; } iframe { width: 100%; height: 900px; border: 0; margin-top: 8px; }
 """

@@ -22,7 +22,7 @@ def leaderboard(lines: Sequence[Line], best: str | None) -> str:
         "times the oracle's", "time, s", "final error, mm",
     )  # fmt: skip
     if best:
-        heads += (f"KAP less {best}'s",)
+        heads += (f"KAP less that of {best}",)
     ranked = sorted(lines, key=lambda r: (-r["success"]["value"], r["figures"]["kap_gycm2"]["mean"]["value"]))
     body = "".join(f"<tr>{_cells(row, best)}</tr>" for row in ranked)
     head = "".join(f"<th>{escape(name)}</th>" for name in heads)
@@ -31,7 +31,7 @@ def leaderboard(lines: Sequence[Line], best: str | None) -> str:
 
 def _cells(row: Line, best: str | None) -> str:
     f, success = row["figures"], row["success"]
-    name = escape(row["policy"]) + (" <small>knows the placement</small>" if row["policy"] == ORACLE else "")
+    name = escape(row["policy"]) + ("<br><small>knows the placement</small>" if row["policy"] == ORACLE else "")
     cells = [
         name,
         _rate(success),
@@ -54,12 +54,12 @@ def _cells(row: Line, best: str | None) -> str:
 
 def _rate(interval: Mapping[str, float]) -> str:
     low, high = 100 * interval["low"], 100 * interval["high"]
-    return f"<b>{100 * interval['value']:.1f} %</b> <small>{low:.1f} to {high:.1f}</small>"
+    return f"<b>{100 * interval['value']:.1f} %</b><br><small>{low:.1f} to {high:.1f}</small>"
 
 
 def _figure(interval: Mapping[str, float], factor: float = 1.0, digits: int = 1, sign: str = "") -> str:
     value, low, high = (f"{factor * interval[name]:{sign}.{digits}f}" for name in ("value", "low", "high"))
-    return f"<b>{value}</b> <small>{low} to {high}</small>"
+    return f"<b>{value}</b><br><small>{low} to {high}</small>"
 
 
 def _interval_bar(interval: Mapping[str, float]) -> str:
