@@ -136,7 +136,7 @@ def _show(figures: dict[str, Any]) -> None:
     print(f"{figures['views']} views of {figures['patients']} patients")
     print(f"nearest landmark, micro F1   {_interval(nearest['micro_f1'], 3)}")
     print(f"visible landmarks, micro F1  {figures['visible_landmarks']['micro_f1']:.3f}")
-    for name in ("within_40mm", "in_field", "outside"):
+    for name in ("everywhere", "within_40mm", "in_field", "outside"):
         row = target[name]
         words = f"median {_interval(row['median_mm'], 1)}, P95 {_interval(row['p95_mm'], 1)} mm"
         print(f"target {name:<12} {words} ({row['views']} views)")

@@ -68,10 +68,11 @@ def measure(answers: Answers, calibration: Calibration) -> dict[str, Any]:
 
 
 def target_figures(answers: Answers) -> dict[str, Any]:
-    """In-plane error of the target: near the isocentre, in the field, outside of it; by plane."""
+    """In-plane error of the target: everywhere, near the isocentre, in the field, outside of it; by plane."""
     error, known = answers.error_mm(TARGET), np.isfinite(answers.true_mm[:, TARGET]).all(-1)
     inside = answers.is_visible[:, TARGET]
     groups = {
+        "everywhere": known,
         "within_40mm": known & (answers.distance_mm(TARGET) <= NEAR_MM),
         "in_field": known & inside,
         "outside": known & ~inside,
