@@ -94,3 +94,17 @@ def test_bad_settings_are_told_in_one_line(words, told, tmp_path, capsys):
 def test_a_folder_of_another_configuration_is_refused(smoke, capsys):
     assert carm("bench", *COMMON, "policies=continuous", f"out={smoke}") == 2
     assert "holds a benchmark with other cells" in capsys.readouterr().err
+
+
+def test_a_shift_beyond_the_tolerance_turns_success_into_false_arrivals(tmp_path):
+    words = ("suite=perception_errors", "perceptions=oracle", "policies=regress_jump", "errors=bias_mm")
+    assert carm("bench", *COMMON, *words, f"out={tmp_path}/o") == 0
+    table = json.loads((tmp_path / "o" / "results.json").read_text())["table"]
+    found = {line["size"]: line for line in table if line["policy"] == "regress_jump"}
+    assert list(found) == [0.0, 2.0, 5.0, 10.0, 20.0]
+    assert found[0.0]["success"]["value"] == found[2.0]["success"]["value"] == 1.0
+    assert found[20.0]["false_arrival"]["value"] == 1.0
+    missed = [line["figures"]["final_error_mm"]["mean"]["value"] for line in found.values()]
+    assert missed[-1] == pytest.approx(20.0 * (2 / 3) ** 0.5, abs=2.0)
+    page = (tmp_path / "o" / "report.html").read_text()
+    assert "Injected errors" in page and page.count("over shift, mm") == 3
