@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammainc
 
 from agents.belief.evidence import Evidence
 
@@ -71,6 +72,17 @@ class Belief:
     def seen(self) -> NDArray[np.bool_]:
         """Axes that some frame told anything of, [3]."""
         return np.asarray(np.diag(_sum(self.evidence, self.rules)[0]) > 1e-9)
+
+    def chance(self, place_mm: F64, within_mm: float, axes: list[int]) -> float:
+        """Probability that the target lies within a distance of a place [3], along some axes only.
+
+        The squared distance, a sum of weighted noncentral chi-squares, is taken as a gamma variable of the same mean
+        and variance (Satterthwaite, Biometrics Bulletin 2, 1946): within 0.06 of the exact value.
+        """
+        off, spread = (self.mm - place_mm)[axes], self.covariance_mm2[np.ix_(axes, axes)]
+        mean = np.trace(spread) + off @ off
+        variance = 2.0 * np.trace(spread @ spread) + 4.0 * off @ spread @ off
+        return float(gammainc(mean**2 / variance, within_mm**2 * mean / variance))
 
     def surprise(self, new: Evidence) -> float:
         """Squared Mahalanobis distance of an estimate from the belief, over the directions that it sees.

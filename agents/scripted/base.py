@@ -114,7 +114,7 @@ class Scripted(Laned):
         plan = self._retreat(memory) or (Plan(view.position[:3]) if memory.give_up else self.decide(view, memory))
         if memory.give_up:
             plan = Plan(view.position[:3], deploy=view.deployed)
-        plan = replace(plan, goal_mm=np.clip(plan.goal_mm, *self.device.limits[:3].T))
+        plan = replace(plan, goal_mm=self.reachable(plan.goal_mm))
         memory.goal_mm = plan.goal_mm
         return self._action(plan, view)
 
@@ -123,9 +123,13 @@ class Scripted(Laned):
         within_mm = CAREFUL_MM if memory.contacts else self.deploy_within_mm
         return bool(abs(goal_mm[Z] - view.position[Z]) <= within_mm)
 
+    def reachable(self, goal_mm: F64) -> F64:
+        """The place nearest to a goal [3] that the travel allows."""
+        return np.clip(goal_mm, *self.device.limits[:3].T)
+
     def arrived(self, view: View, goal_mm: F64) -> bool:
         """At rest at a goal, or as near to it as the travel allows."""
-        return view.resting and near(view, np.clip(goal_mm, *self.device.limits[:3].T), AT_GOAL_MM)
+        return view.resting and near(view, self.reachable(goal_mm), AT_GOAL_MM)
 
     def _note_contact(self, view: View, memory: Memory) -> None:
         if not view.contact or memory.goal_mm is None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from agents.belief import prior_of
 from agents.scripted.checks import at_least
 from agents.scripted.finish import Finish
-from agents.scripted.memory import LOW, SCOUT, Look, Memory
+from agents.scripted.memory import FULL_MM, SCOUT, Look, Memory
 from agents.scripted.search import Search
 from agents.scripted.view import View
 from carm_env.machine.state import Z
@@ -52,8 +52,8 @@ class LandmarkLadder(Search):
         field_mm: float = np.inf,
         preset: int = SCOUT,
         close_sd_mm: float = 10.0,
-        refine_field_mm: float = 90.0,
-        refine_preset: int = LOW,
+        refine_field_mm: float = FULL_MM,
+        refine_preset: int = SCOUT,
         refine_sd_mm: float = 5.0,
         tolerance_mm: float = 6.5,
         max_tries: int = 4,
@@ -68,6 +68,12 @@ class LandmarkLadder(Search):
 
     def found(self, view: View, memory: Memory) -> bool:
         return super().found(view, memory) and (memory.closing or self._at_target(view, memory))
+
+    def go_on(self, view: View, memory: Memory) -> F64:
+        """As every search; where a rung shows nothing it goes straight to where the record puts the target."""
+        far = abs(memory.belief.mm[Z] - view.position[Z]) >= self.aside_mm
+        memory.lost += int(far and not view.valid[0])
+        return super().go_on(view, memory)
 
     def next_stop(self, view: View, memory: Memory) -> F64:
         stop_mm = memory.belief.mm.copy()

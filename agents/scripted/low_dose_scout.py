@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from agents.scripted.checks import at_least
 from agents.scripted.finish import Finish
-from agents.scripted.memory import NORMAL, SCOUT, Look, Memory
+from agents.scripted.memory import FULL_MM, NORMAL, SCOUT, Look, Memory
 from agents.scripted.search import Search
 from agents.scripted.view import View
 from carm_env.sim.actions import MIN_FIELD_MM
@@ -37,7 +37,7 @@ class LowDoseScout(Search):
         reach: float = 2.0,
         least_field_mm: float = 90.0,
         close_sd_mm: float = 10.0,
-        refine_field_mm: float = 90.0,
+        refine_field_mm: float = FULL_MM,
         refine_preset: int = SCOUT,
         refine_sd_mm: float = 6.0,
         tolerance_mm: float = 6.5,
@@ -48,7 +48,7 @@ class LowDoseScout(Search):
         at_least("least_field_mm", least_field_mm, MIN_FIELD_MM)
         least, closer = Look(least_field_mm, SCOUT), Look(refine_field_mm, refine_preset)
         finish = Finish(
-            tolerance_mm, max_tries, depth=Look(preset=SCOUT), refine_sd_mm=refine_sd_mm, refine=closer, max_refines=2
+            tolerance_mm, max_tries, depth=Look(preset=SCOUT), refine_sd_mm=refine_sd_mm, refine=closer
         )
         super().__init__(finish, least, close_sd_mm, both=True, **scripted)
         self.reach = reach

@@ -14,6 +14,8 @@ F64 = NDArray[np.float64]
 
 SCOUT, LOW, NORMAL = 0, 1, 2
 """Dose presets: indices into ``carm_env.xray.exposure.PRESETS``."""
+FULL_MM = 250.0
+"""A field larger than any detector's: all of it, and a finite number for records."""
 
 
 @dataclass
@@ -30,7 +32,7 @@ class Memory:
         stop_mm, lost: of the search: the next stop, and looks that led no further.
         closing: the final approach has begun.
         aim_mm, asked, tries, refined: of the final approach (``finish``): where it shall end, the exposure that is
-            awaited (``"verify"``, ``"refine"``, ``"depth"`` or nothing), attempts that did not convince, refining
+            awaited (``"verify"``, ``"refine"``, ``"depth"`` or nothing), attempts that did not convince, closer
             looks so far.
     """
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.scripted.finish import Finish
-from agents.scripted.memory import LOW, SCOUT, Look, Memory
+from agents.scripted.memory import FULL_MM, SCOUT, Look, Memory
 from agents.scripted.search import Search
 from agents.scripted.view import View
 
@@ -38,8 +38,8 @@ class RegressJump(Search):
         field_mm: float = np.inf,
         preset: int = SCOUT,
         close_sd_mm: float = 10.0,
-        refine_field_mm: float = 90.0,
-        refine_preset: int = LOW,
+        refine_field_mm: float = FULL_MM,
+        refine_preset: int = SCOUT,
         refine_sd_mm: float = 5.0,
         tolerance_mm: float = 6.5,
         max_tries: int = 4,
