@@ -24,8 +24,8 @@ class Ride(NamedTuple):
 
 
 @cache
-def environment(env_id, perception, patient=ONE_PERSON):
-    return gymnasium.make(env_id, perception=perception, patient=patient)
+def environment(env_id, perception, patient=ONE_PERSON, **perception_args):
+    return gymnasium.make(env_id, perception=perception, perception_args=perception_args, patient=patient)
 
 
 def begin(env, policy, seed):
