@@ -22,6 +22,9 @@ class Rules:
 
     Attributes:
         share: part of a frame's variance that it has in common with another frame of the same plane at the same place.
+            One half lies between what was measured at arrival over 20 episodes, where the squared error in units of
+            the covariance is 3 on average if it is right: 1.5 with independent errors (``noisy``; 2.3 with a share of
+            0), 4.1 with the shipped network on unseen phantoms.
         alike_mm: distance of isocentres at which that part has fallen to 1/e.
         gate: squared Mahalanobis distance beyond which an estimate is a surprise and set aside; 16 happens by chance
             to one in 3,000 of two dimensions.
@@ -77,7 +80,8 @@ class Belief:
         """Probability that the target lies within a distance of a place [3], along some axes only.
 
         The squared distance, a sum of weighted noncentral chi-squares, is taken as a gamma variable of the same mean
-        and variance (Satterthwaite, Biometrics Bulletin 2, 1946): within 0.06 of the exact value.
+        and variance (Satterthwaite, Biometrics Bulletin 2, 1946): within 0.06 of random draws where it is likely, too
+        great by up to 0.2 where the place lies off a long and narrow spread.
         """
         off, spread = (self.mm - place_mm)[axes], self.covariance_mm2[np.ix_(axes, axes)]
         mean = np.trace(spread) + off @ off

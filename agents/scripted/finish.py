@@ -18,14 +18,14 @@ F64 = NDArray[np.float64]
 VERIFY_FIELD_MM = 150.5
 """A hair above the least field that counts as a verification, so that rounding cannot fall below."""
 VERIFY = Look(VERIFY_FIELD_MM, NORMAL)
-DEPTH = Look(VERIFY_FIELD_MM, LOW)
+DEPTH = Look(FULL_MM, LOW)
 CLOSER = Look(FULL_MM, SCOUT)
 PLANES = {"depth": (False, True), "refine": (True, True), "verify": (True, True)}
 ASIDE = (0.0, -1.0, 1.0)
 """Where along the table closer looks are taken, in ``aside_mm`` from the target, one after the other: views from
 different places share less of their error."""
 LIKELY = 0.8
-"""Chance of success at the best place in reach below which a strategy that looks closer at all does so."""
+"""Chance of success at the best place in reach below which it looks closer."""
 EVEN = 0.5
 """Chance of success from which to declare earns more than to give up: +1 against -1."""
 GAIN = 0.1
@@ -59,13 +59,16 @@ class Finish:
     verify: Look = VERIFY
     depth_sd_mm: float = 15.0
     depth: Look = DEPTH
-    refine_sd_mm: float = np.inf
+    refine_sd_mm: float = 6.5
     refine: Look = CLOSER
     max_refines: int = 5
     aside_mm: float = 40.0
 
     def plan(self, policy: Scripted, view: View, memory: Memory) -> Plan:
-        """The next step of the final approach; may set ``memory.give_up``."""
+        """The next step of the final approach; may set ``memory.give_up``.
+
+        It exposes where it rests, not where the belief has shifted by a hair: a verification counts for its own pose.
+        """
         best = policy.reachable(memory.belief.mm)
         if self._answered(memory):
             if memory.asked == "verify" and self._declares(view, memory, best):
@@ -77,7 +80,7 @@ class Finish:
         if not (view.deployed and policy.arrived(view, aim)):
             return Plan(aim, deploy=policy.deploys(view, memory, target))
         memory.asked = asks
-        return Plan(aim, True, PLANES[asks], getattr(self, asks))
+        return Plan(view.position[:3], True, PLANES[asks], getattr(self, asks))
 
     def _next(self, view: View, memory: Memory, target: F64) -> str:
         """The exposure to take next."""
@@ -93,7 +96,7 @@ class Finish:
             return False
         sd_mm = memory.belief.sd_mm
         wide = not view.planar and sd_mm[Y] > self.depth_sd_mm
-        unlikely = np.isfinite(self.refine_sd_mm) and _chance(view, memory, target) < LIKELY
+        unlikely = _chance(view, memory, target) < LIKELY
         return bool(wide or unlikely or np.linalg.norm(sd_mm[_axes(view)]) > self.refine_sd_mm)
 
     def _aside(self, asks: str, memory: Memory) -> F64:

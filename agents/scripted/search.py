@@ -93,6 +93,6 @@ class Search(Scripted):
         if not (blind or near(view, stop_mm, 5.0)):
             return stop_mm
         memory.lost += 1
-        memory.give_up = memory.lost > self.finish.max_tries
+        memory.give_up = memory.lost >= self.finish.max_tries
         offset = 0.0 if view.valid[0] else SEARCH_OFFSETS[memory.lost % len(SEARCH_OFFSETS)]
         return stop_mm + np.array([0.0, 0.0, offset * self.aside_mm])

@@ -97,3 +97,13 @@ def test_surprises_that_contradict_each_other_do_not_add_up():
     for off in (300, -400, 900, -700):
         belief = belief.updated(frame(0, at=(0, -270, -215), off=(0, 0, off)))
     assert belief.mm[2] == pytest.approx(-215.0, abs=1.0)
+
+
+@pytest.mark.parametrize("sd", [(2, 2, 2), (1.5, 6, 2), (1, 12, 1), (5, 5, 5)])
+@pytest.mark.parametrize("off", [(0, 0, 0), (3, -4, 0), (0, 9, 0), (12, 0, 0)])
+def test_the_chance_of_success_agrees_with_random_draws(sd, off):
+    belief = Belief(np.array(off, float), np.diag(np.square(sd)).astype(float))
+    drawn = np.random.default_rng(0).normal(off, sd, (20000, 3))
+    for axes in ([0, 1, 2], [0, 2]):
+        share = (np.linalg.norm(drawn[:, axes], axis=1) <= 10.0).mean()
+        assert belief.chance(np.zeros(3), 10.0, axes) == pytest.approx(share, abs=0.06 if share > 0.3 else 0.2)

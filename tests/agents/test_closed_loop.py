@@ -78,8 +78,17 @@ def test_each_strategy_reaches_the_head_with_little_more_than_the_oracles_dose(p
     assert result == ride(policy, 0, perception)
 
 
+@pytest.mark.parametrize("env_id", [FULL, FLAT, REACH])
 @pytest.mark.parametrize("policy", NEW)
-def test_each_strategy_gives_up_where_nothing_is_recognised(policy):
-    result = ride(policy, 0, "none")
+def test_each_strategy_gives_up_soon_where_nothing_is_recognised(policy, env_id):
+    result = ride(policy, 0, "none", env_id)
     assert result.outcome == "running"
-    assert result.exposures <= 25
+    assert 2 <= result.exposures <= 12
+
+
+@pytest.mark.parametrize("env_id", [FLAT, REACH])
+@pytest.mark.parametrize("policy", NEW)
+def test_each_strategy_arrives_with_one_plane_too(policy, env_id):
+    result = ride(policy, 1, "noisy", env_id)
+    assert result.success
+    assert result.error_mm > 0.1

@@ -10,6 +10,9 @@ from carm_env.sim.actions import decode
 from carm_env.sim.spaces import entries
 from tests.agents.drive import ONE_PERSON, begin, environment
 
+NEW = ["covariance_gated", "landmark_ladder", "low_dose_scout", "regress_jump"]
+LOOK_FIRST = ["landmark_ladder", "regress_jump", "step_and_shoot"]
+"""They look around at the groin before they move."""
 FULL_MM = np.array([plane.full_field_mm for plane in device("artis_biplane").planes])
 
 
@@ -62,7 +65,7 @@ def test_an_episode_start_forgets_only_its_lane(name):
     assert [memory.steps for memory in state] == [1, 2]
 
 
-@pytest.mark.parametrize("name", ["step_and_shoot", "continuous", "oracle"])
+@pytest.mark.parametrize("name", ["step_and_shoot", "continuous", "oracle", *NEW])
 def test_lanes_of_a_batch_are_driven_as_if_alone(name):
     lanes = gymnasium.make_vec("CArm/PelvisToHead-v0", num_envs=2, perception="noisy", patient=ONE_PERSON)
     policy = make_policy(name)
@@ -85,7 +88,7 @@ def test_the_oracle_wants_to_be_told_the_target():
         make_policy("oracle").predict(observation())
 
 
-@pytest.mark.parametrize("name", ["step_and_shoot", "continuous", "oracle", "blind_check"])
+@pytest.mark.parametrize("name", ["step_and_shoot", "continuous", "oracle", "blind_check", *NEW])
 def test_a_contact_is_backed_off_from_without_exposing_and_too_many_end_the_drive(name):
     policy = made(name)
     _, state = policy.predict(observation())
@@ -95,7 +98,7 @@ def test_a_contact_is_backed_off_from_without_exposing_and_too_many_end_the_driv
         assert not command.expose.any()
         assert not command.deploy.any()
         assert not command.declare.any()
-        if contact == 1 and name != "step_and_shoot":  # which still looks around at the groin
+        if contact == 1 and name not in LOOK_FIRST:
             assert command.rates[0, 2] < 0
     for later in range(20):
         action, state = policy.predict(observation(elapsed_s=[2.0 + later / 7.5]), state)
@@ -168,8 +171,32 @@ def test_third_parties_are_named_by_module_and_attribute():
         ("continuous", {"speed_mm_s": 0}),
         ("continuous", {"preset": 1.5}),
         ("continuous", {"tolerance_mm": -1}),
+        ("covariance_gated", {"gate": -1}),
+        ("covariance_gated", {"spacing_mm": float("nan")}),
+        ("landmark_ladder", {"stride_mm": 1}),
+        ("landmark_ladder", {"within_mm": -90}),
+        ("low_dose_scout", {"reach": 0}),
+        ("low_dose_scout", {"least_field_mm": 10}),
+        *((name, {"refine_preset": 7}) for name in NEW),
+        *((name, {"refine_field_mm": 0}) for name in NEW),
+        *((name, {"refine_sd_mm": float("nan")}) for name in NEW),
+        *((name, {"close_sd_mm": 0}) for name in NEW),
+        *((name, {"shared_error": 2}) for name in NEW),
     ],
 )
 def test_settings_out_of_range_are_named(name, bad):
     with pytest.raises(CarmError, match=next(iter(bad))):
         make_policy(name, **bad)
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_goals_stay_within_the_devices_travel(name):
+    policy = make_policy(name)
+    low, high = policy.device.limits[:3].T
+    _, state = policy.predict(observation())
+    for step in range(1, 6):
+        beyond = dict(estimate_mm=[[900, 0, 3000], [0, 900, 3000]], estimate_sd_mm=[[2, 100, 2], [100, 2, 2]])
+        _, state = policy.predict(observation(**beyond, estimate_valid=[1, 1], elapsed_s=[step / 7.5]), state)
+        assert (state[0].goal_mm >= low).all()
+        assert (state[0].goal_mm <= high).all()
+    assert state[0].belief.mm[2] > high[2]
