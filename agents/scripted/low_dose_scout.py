@@ -19,8 +19,8 @@ class LowDoseScout(Search):
     """Straight to where the record puts the target; scout frames whose field just holds what the belief leaves open.
 
     The field reaches ``reach`` standard deviations of the belief to each side. Every look that leads no further makes
-    the field half as large again and the dose one preset higher, up to normal. Before the verification both planes
-    take up to two small scout frames.
+    the field half as large again and the dose one preset higher, up to normal. Before the verification it
+    takes further scout frames for as long as the target is not known well enough.
 
     Args:
         reach: half of the field over the largest standard deviation of the target.

@@ -17,8 +17,8 @@ class RegressJump(Search):
     """As few looks as possible: every one is taken where the belief puts the target.
 
     The first is taken at the start (or skipped). After each look it jumps to the believed target; plane B looks too
-    wherever it is swung in. Known to ``close_sd_mm`` in x and z, both planes take a closer look at the target, which
-    costs a fraction of a verification that fails; then they verify.
+    wherever it is swung in. Known to ``close_sd_mm`` in x and z, it looks closer where that is needed, which costs a
+    tenth of a verification that fails; then both planes verify.
 
     Args:
         look_first: take a look at the start; without, the record alone says where to jump.
