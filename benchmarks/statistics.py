@@ -124,18 +124,18 @@ def ratio_of_means(
     """Mean of ``a`` over mean of ``b``, resampled pair by pair.
 
     Args:
-        a, b: [n] each, of the same episodes, ``b`` above zero; the rest as for ``bootstrap``.
+        a, b: [n] each, of the same episodes, ``b`` from zero up and not all zero; the rest as for ``bootstrap``.
 
     Raises:
-        CarmError: different lengths, a ``b`` not above zero, and whatever ``bootstrap`` raises.
+        CarmError: different lengths, a ``b`` below zero or all zero, and whatever ``bootstrap`` raises.
     """
     x, y = _checked(a), _checked(b)
-    if len(x) != len(y) or y.min() <= 0:
-        raise CarmError(f"ratio of {len(x)} figures to {len(y)}; want as many on both sides, the second above zero")
+    if len(x) != len(y) or y.min() < 0 or y.max() == 0:
+        raise CarmError(f"ratio of {len(x)} figures to {len(y)}; want as many on both sides, the second not all zero")
 
     def ratio(index: F64) -> F64:
         at = np.asarray(index, np.int64)
-        return mean(x[at]) / mean(y[at])
+        return mean(x[at]) / np.maximum(mean(y[at]), np.finfo(float).tiny)
 
     return bootstrap(np.arange(len(x)), ratio, clusters, level, resamples, seed)
 

@@ -109,7 +109,7 @@ def _compare(
             continue
         theirs = of_cell[key]
         line["against"][other] = {name: _difference(rows, theirs, name) for name in PAIRED}
-        if other == ORACLE and all(row["kap_gycm2"] > 0 for row in theirs):
+        if other == ORACLE and any(row["kap_gycm2"] > 0 for row in theirs):
             mine, least = ([row["kap_gycm2"] for row in group] for group in (rows, theirs))
             line["kap_ratio"] = asdict(ratio_of_means(mine, least, _clusters(rows)))
 

@@ -102,7 +102,7 @@ def test_the_best_script_is_the_cheapest_that_succeeds():
 def test_an_oracle_without_dose_gives_no_ratio():
     oracle, jump = cell("oracle"), cell("regress_jump")
     rows = [
-        *episodes(oracle, [0.0, 1.0, 1.0, 1.0], [0.0] * 4, [""] * 4, [0.0] * 4),
+        *episodes(oracle, [0.0] * 4, [0.0] * 4, [""] * 4, [0.0] * 4),
         *episodes(jump, [1.0] * 4, [0.5] * 4, [""] * 4, [1.0] * 4),
     ]
     assert [line["kap_ratio"] for line in results(manifest([oracle, jump]), rows)["table"]] == [None, None]
@@ -116,3 +116,12 @@ def test_an_oracle_without_dose_gives_no_ratio():
 def test_the_first_kind_of_failure_that_applies_is_told(outcome, collisions, idle, kind):
     summary = {"success": outcome == "success", "outcome": outcome, "collisions": collisions}
     assert failure_of(summary, idle) == kind
+
+
+def test_an_oracle_that_never_exposed_in_some_episodes_is_still_compared_with():
+    oracle, jump = cell("oracle"), cell("regress_jump")
+    rows = [
+        *episodes(oracle, [0.0, 1.0, 1.0, 1.0], [0.0] * 4, [""] * 4, [0.0] * 4),
+        *episodes(jump, [1.5] * 4, [0.5] * 4, [""] * 4, [1.0] * 4),
+    ]
+    assert results(manifest([oracle, jump]), rows)["table"][1]["kap_ratio"]["value"] == 2.0
