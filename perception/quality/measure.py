@@ -69,7 +69,7 @@ def measure(answers: Answers, calibration: Calibration) -> dict[str, Any]:
 
 def target_figures(answers: Answers) -> dict[str, Any]:
     """In-plane error of the target: everywhere, near the isocentre, in the field, outside of it; by plane."""
-    error, known = answers.error_mm(TARGET), np.isfinite(answers.true_mm[:, TARGET]).all(-1)
+    error, known = answers.error_mm(TARGET), np.asarray(np.isfinite(answers.true_mm[:, TARGET]).all(-1))
     inside = answers.is_visible[:, TARGET]
     groups = {
         "everywhere": known,
