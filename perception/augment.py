@@ -34,12 +34,12 @@ class Augmentation:
 
     rotate_deg: float = 12.0
     zoom: float = 1.15
-    stretch: float = 1.1
+    stretch: float = 1.0
     collimate: float = 0.25
     noise: float = 0.3
     contrast: float = 0.5
     devices: float = 0.15
-    limbs: float = 0.2
+    limbs: float = 0.0
     invert: float = 0.03
     nonsense: float = 0.04
 

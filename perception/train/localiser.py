@@ -40,6 +40,7 @@ class TrainConfig:
     Attributes:
         net: a network's name; data: folder of `carm perception data`; out: folder for weights, card and state.
         steps, batch, rate, seed, bf16: see `LoopSettings`; patients: the first so many of the training split only.
+        limbs, stretch: of the augmentation (see `Augmentation`), off by default.
         start: weights to begin from instead of random ones; threads: of PyTorch.
     """
 
@@ -52,6 +53,8 @@ class TrainConfig:
     seed: int = 0
     bf16: bool = True
     patients: int | None = None
+    limbs: float = 0.0
+    stretch: float = 1.0
     start: str | None = None
     threads: int = 1
 
@@ -70,6 +73,18 @@ class TrainConfig:
             raise CarmError(f"seed={self.seed} is out of range; want 0 or more")
         return LoopSettings(self.steps, self.batch, self.rate, seed=self.seed, bf16=self.bf16)
 
+    def augmentation(self) -> Augmentation:
+        """What is done to training images.
+
+        Raises:
+            CarmError: a share or a ratio that cannot be.
+        """
+        if not 0.0 <= self.limbs <= 1.0:
+            raise CarmError(f"limbs={self.limbs} is out of range; want a share from 0 to 1")
+        if not 1.0 <= self.stretch <= 2.0:
+            raise CarmError(f"stretch={self.stretch} is out of range; want a ratio from 1 to 2")
+        return Augmentation(limbs=self.limbs, stretch=self.stretch)
+
 
 def train_localiser(
     config: TrainConfig, command: str, on_step: Callable[[int, dict[str, float]], None] | None = None
@@ -81,14 +96,14 @@ def train_localiser(
     Raises:
         CarmError: no such data, network or weights; a training that diverges.
     """
-    settings, folder = config.loop(), Path(config.out)
+    settings, augment, folder = config.loop(), config.augmentation(), Path(config.out)
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     net = make_net(config.net) if config.start is None else load_net(Path(config.start), want=config.net)[0]
     views = ViewSet(read_views(Path(config.data), "train", KINDS, config.patients))
     validation, test = (ViewSet(read_views(Path(config.data), split, KINDS)) for split in ("validation", "test"))
     net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    train(net, views, localiser_terms, settings, folder, Augmentation(), on_step)
+    train(net, views, localiser_terms, settings, folder, augment, on_step)
     calibration = calibrate(ask(net, validation))
     weights = folder / f"{config.net}.safetensors"
     save_net(weights, net, {"calibration": calibration.record()})
