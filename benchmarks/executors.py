@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from typing import Any, TypeVar
 
 from carm_env.errors import CarmError
+from carm_env.workers import stay_with_parent
 
 EXECUTORS: tuple[str, ...] = ("serial", "processes")
 T = TypeVar("T")
@@ -54,7 +53,7 @@ def in_processes(work: Callable[..., T], jobs: Sequence[tuple[Any, ...]], worker
     """
     left = iter(jobs)
     waiting: set[Future[T]] = set()
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin_worker) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=stay_with_parent) as pool:
 
         def hand_out(count: int) -> None:
             with _interrupts_held_back():
@@ -75,19 +74,6 @@ def in_processes(work: Callable[..., T], jobs: Sequence[tuple[Any, ...]], worker
             ) from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _begin_worker() -> None:
-    """A worker leaves Ctrl-C, which the whole process group gets, to its parent, and does not outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 
 from carm_env.errors import CarmError
 from carm_env.patient.cohort import load_cohort
+from carm_env.workers import stay_with_parent
 from perception.data.shoot import ShootSettings, imaging_of, shoot_patient
 from perception.data.store import add, begin, is_done, stem_of
 from perception.data.views import ViewCounts
@@ -73,7 +74,7 @@ def make_dataset(config: DataConfig) -> Iterator[Progress]:
     imaging_of(settings)
     begin(folder, config.cohort, settings)
     missing = [name for name in patients if not is_done(folder, name)]
-    with ProcessPoolExecutor(config.workers, get_context("spawn"), initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(config.workers, get_context("spawn"), initializer=_begin) as pool:
         jobs = {pool.submit(_one, name, split[name], asdict(settings), str(folder)): name for name in missing}
         try:
             for left, job in zip(range(len(jobs) - 1, -1, -1), as_completed(jobs), strict=True):
@@ -84,9 +85,10 @@ def make_dataset(config: DataConfig) -> Iterator[Progress]:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _one_thread() -> None:
+def _begin() -> None:
     import numba
 
+    stay_with_parent()
     numba.set_num_threads(1)
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ from carm_env.patient.intake.convert import Settings, convert
 from carm_env.patient.intake.journal import Journal
 from carm_env.patient.model import Demographics
 from carm_env.whole import whole
+from carm_env.workers import stay_with_parent
 
 REPORT, COHORT = "import.json", "cohort.json"
 _CRASHED = "reading it ended the process (out of memory, or a damaged file); want a sound CT"
@@ -130,20 +128,7 @@ def _alone(job: tuple[Any, ...]) -> tuple[str, list[dict[str, Any]]]:
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_stay_with_parent)
-
-
-def _stay_with_parent() -> None:
-    """A worker leaves interrupts to its parent, and ends with it, however that ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=stay_with_parent)
 
 
 def _report(found: Found, results: dict[str, list[dict[str, Any]]], settings: Settings) -> dict[str, Any]:
