@@ -25,7 +25,8 @@ if __name__ == "__main__":
 def test_a_worker_ends_with_a_parent_that_was_killed(tmp_path):
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
-    parent = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1])
+    root = Path(__file__).parents[1]
+    parent = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, cwd=root)
     assert parent.stdout is not None
     worker = int(parent.stdout.readline())
     assert _lives(worker)
