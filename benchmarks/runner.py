@@ -12,13 +12,13 @@ import numpy as np
 
 import carm_env
 from agents.registry import make_policy
-from benchmarks.executors import check_executor, in_processes
 from carm_env.env import CArmEnv
 from carm_env.episode.dose import episode_dose
 from carm_env.episode.recorder import EpisodeRecord, EpisodeRecorder
 from carm_env.errors import CarmError
 from carm_env.machine.presets import device
 from carm_env.sim.result import StepResult
+from carm_env.workers import check_executor, in_processes
 
 StepHook = Callable[[StepResult], None]
 
@@ -124,7 +124,7 @@ def run_episodes(
     """(index, record) of (index, seed) pairs as they finish; images are kept of index 0 only.
 
     Args:
-        executor: one of ``executors.EXECUTORS``; workers: number of processes.
+        executor: one of ``workers.EXECUTORS``; workers: number of processes.
 
     Raises:
         CarmError: at the call, unknown executor or no workers; later, whatever an episode raises.

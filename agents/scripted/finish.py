@@ -36,7 +36,7 @@ GAIN = 0.1
 class Finish:
     """Settings of the final approach.
 
-    Closer looks are cheap: a scout frame of the full detector costs a tenth of a verification, and where anatomy is
+    Closer looks are cheap: a scout frame of the full detector costs a seventh of a verification, and where anatomy is
     hard to read it tells more, because it shows more. So all of them are spent before it settles for less than
     ``tolerance_mm``. After that it declares wherever success is likelier than not and correcting the pose would gain
     less than it costs; and gives up where not even the best place in reach is such a place.

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from agents.belief import prior_of
 from agents.scripted.checks import at_least
-from agents.scripted.finish import Finish
-from agents.scripted.memory import FULL_MM, SCOUT, Look, Memory
-from agents.scripted.search import Search
+from agents.scripted.memory import Memory
+from agents.scripted.scouting import Scouting
 from agents.scripted.view import View
 from carm_env.machine.state import Z
 from carm_env.patient.model import LANDMARKS
@@ -26,7 +25,7 @@ _ARMS = [i for i, name in enumerate(LANDMARKS) if name.endswith(("elbow", "wrist
 """They lie wherever the patient holds them."""
 
 
-class LandmarkLadder(Search):
+class LandmarkLadder(Scouting):
     """Each look tells the height on the body: that of the nearest landmark, a visible one if there is any.
 
     The next stop is the next rung towards the target that is at least ``stride_mm`` away, at the distance which the
@@ -36,34 +35,13 @@ class LandmarkLadder(Search):
     Args:
         stride_mm: least distance between stops.
         within_mm: height on the body, from the target's, at which displacements are trusted.
-        field_mm, preset: of the search: side at the isocentre (mm; the full detector by default), dose preset (0 scout,
-            1 low, 2 normal, 3 high).
-        close_sd_mm: standard deviation of the target in x and z at which the search ends.
-        refine_field_mm, refine_preset, refine_sd_mm: a closer look before the verification (see ``Finish``).
-        tolerance_mm: believed root mean square error up to which arrival is declared.
-        max_tries: verifications, and looks at nothing, before it gives up.
-        scripted: ``device``, ``max_contacts``, ``deploy_within_mm``, ``shared_error`` of ``Scripted``.
+        scouting: settings of ``Scouting``.
     """
 
-    def __init__(
-        self,
-        stride_mm: float = 100.0,
-        within_mm: float = 90.0,
-        field_mm: float = np.inf,
-        preset: int = SCOUT,
-        close_sd_mm: float = 10.0,
-        refine_field_mm: float = FULL_MM,
-        refine_preset: int = SCOUT,
-        refine_sd_mm: float = 5.0,
-        tolerance_mm: float = 6.5,
-        max_tries: int = 4,
-        **scripted: Any,
-    ) -> None:
+    def __init__(self, stride_mm: float = 100.0, within_mm: float = 90.0, **scouting: Any) -> None:
         at_least("stride_mm", stride_mm, 10.0)
         at_least("within_mm", within_mm, 10.0)
-        look, closer = Look(field_mm, preset), Look(refine_field_mm, refine_preset)
-        finish = Finish(tolerance_mm, max_tries, depth=look, refine_sd_mm=refine_sd_mm, refine=closer)
-        super().__init__(finish, look, close_sd_mm, both=True, **scripted)
+        super().__init__(**scouting)
         self.stride_mm, self.within_mm = stride_mm, within_mm
 
     def found(self, view: View, memory: Memory) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.core.episodes import patient_rows
 from benchmarks.core.plan import Cell
 from benchmarks.core.shards import Store
-from benchmarks.executors import run_jobs
+from carm_env.workers import run_jobs
 
 GROUP = 8
 """Cells that are run together over a block: a patient's CT is loaded and packed once for all of them."""

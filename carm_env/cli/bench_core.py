@@ -120,8 +120,8 @@ def _check_plan(plan: Plan, baseline: str | None, executor: str, workers: int) -
     Raises:
         CarmError: so.
     """
-    from benchmarks.executors import check_executor
     from carm_env.cli.spec import check_start
+    from carm_env.workers import check_executor
 
     check_executor(executor, workers)
     if str(Path.cwd()) not in sys.path:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from carm_env.errors import CarmError
 from carm_env.patient.cohort import load_cohort
-from carm_env.workers import stay_with_parent
+from carm_env.workers import in_processes
 from perception.data.shoot import ShootSettings, imaging_of, shoot_patient
 from perception.data.store import add, begin, is_done, stem_of
 from perception.data.views import ViewCounts
@@ -74,30 +71,24 @@ def make_dataset(config: DataConfig) -> Iterator[Progress]:
     imaging_of(settings)
     begin(folder, config.cohort, settings)
     missing = [name for name in patients if not is_done(folder, name)]
-    with ProcessPoolExecutor(config.workers, get_context("spawn"), initializer=_begin) as pool:
-        jobs = {pool.submit(_one, name, split[name], asdict(settings), str(folder)): name for name in missing}
-        try:
-            for left, job in zip(range(len(jobs) - 1, -1, -1), as_completed(jobs), strict=True):
-                yield Progress(jobs[job], left, job.result())
-        except BrokenProcessPool:
-            raise CarmError("a worker process was killed; give the same command again, it goes on") from None
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    jobs = [(name, split[name], asdict(settings), str(folder)) for name in missing]
+    done = in_processes(_one, jobs, config.workers, begin=_one_thread)
+    for left, (name, trouble) in zip(range(len(jobs) - 1, -1, -1), done, strict=True):
+        yield Progress(name, left, trouble)
 
 
-def _begin() -> None:
+def _one_thread() -> None:
     import numba
 
-    stay_with_parent()
     numba.set_num_threads(1)
 
 
-def _one(name: str, split: str, settings: dict[str, Any], folder: str) -> str:
-    """Makes one patient's views; returns why it could not, or nothing."""
+def _one(name: str, split: str, settings: dict[str, Any], folder: str) -> tuple[str, str]:
+    """Makes one patient's views; returns its name, and why it could not or nothing."""
     chosen = ShootSettings(**{**settings, "counts": ViewCounts(**settings["counts"])})
     try:
         images, rows = shoot_patient(name, chosen, split)
     except CarmError as error:
-        return str(error)
+        return name, str(error)
     add(Path(folder), name, images, rows)
-    return ""
+    return name, ""

@@ -60,7 +60,7 @@ class Calibration:
         except (TypeError, KeyError, ValueError):
             good = False
         if not good:
-            raise CarmError(f"calibration {str(record)[:80]!r} cannot be used; want that of carm perception calibrate")
+            raise CarmError(f"calibration {str(record)[:80]!r} cannot be used; want that of carm perception train")
         return made
 
     def factors(self, visible_logits: F64) -> F64:

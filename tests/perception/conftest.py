@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import torch
 
+from carm_env import workers
 from carm_env.patient.export import write_patient
 from carm_env.patient.phantom import make_phantom
 from carm_env.sim.perception import Frames
-from perception.data import make
 from perception.data.batches import ViewSet
 from perception.data.make import DataConfig, make_dataset
 from perception.data.shoot import ShootSettings, shoot_patient
@@ -67,7 +67,7 @@ def one_thread() -> None:
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Data sets are made in this process."""
-    monkeypatch.setattr(make, "ProcessPoolExecutor", Here)
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", Here)
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +101,7 @@ def dataset(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("views")
     config = DataConfig(str(cohort), str(out), landmark_views=2, drive_views=80, pixels=32, workers=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(make, "ProcessPoolExecutor", Here)
+        patch.setattr(workers, "ProcessPoolExecutor", Here)
         assert not any(done.trouble for done in make_dataset(config))
     return out
 

@@ -12,9 +12,10 @@ from contextlib import suppress
 import pyarrow.parquet as pq
 import pytest
 
+from carm_env import workers
 from carm_env.errors import CarmError
 from carm_env.whole import PARTS
-from perception.data import make, store
+from perception.data import store
 from perception.data.make import DataConfig, make_dataset
 from perception.data.store import read_views
 from tests.perception.conftest import SPLIT
@@ -139,7 +140,7 @@ def test_a_worker_that_was_killed_is_told(cohort, tmp_path, monkeypatch):
         def dies(self):
             raise BrokenProcessPool
 
-    monkeypatch.setattr(make, "ProcessPoolExecutor", Broken)
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", Broken)
     with pytest.raises(CarmError, match="killed"):
         list(make_dataset(config(cohort, tmp_path)))
     assert store.read_info(tmp_path)["pixels"] == 32
