@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from carm_env.machine.presets import DevicePreset
@@ -36,15 +37,24 @@ class Servo:
             position, velocity, goal: [8] in the order of ``machine.state.AXES``.
             top: greatest fraction to use, one number or [8].
         """
-        a, left = self.accelerations, goal - position
-        reach, limit = a * DT_S, np.asarray(top) * self.max_rates
-        slow, fast = np.maximum(velocity - reach, -limit), np.minimum(velocity + reach, limit)
-        slow, fast = np.minimum(slow, fast), np.maximum(slow, fast)
+        out = np.empty(len(position))
+        limit = np.broadcast_to(np.asarray(top, float), out.shape) * self.max_rates
+        _commands(position, velocity, np.asarray(goal, float), limit, self.accelerations, out)
+        return out / np.where(self.max_rates > 0, self.max_rates, 1.0)
+
+
+@njit(cache=True)
+def _commands(position: F64, velocity: F64, goal: F64, limit: F64, acceleration: F64, out: F64) -> None:
+    """Velocities to command, into ``out`` [8]; each is found by halving the interval in which it lies."""
+    for i in range(len(out)):
+        a, v, left = acceleration[i], velocity[i], goal[i] - position[i]
+        if limit[i] == 0.0 or (abs(left) < DEADBAND and abs(v) < STILL):
+            out[i] = 0.0
+            continue
+        low, high = max(v - a * DT_S, -limit[i]), min(v + a * DT_S, limit[i])
+        low, high = min(low, high), max(low, high)
         for _ in range(HALVINGS):
-            command = 0.5 * (slow + fast)
-            way = command * DT_S - (command - velocity) * np.abs(command - velocity) / (2 * a)
-            way += command * np.abs(command) / (2 * a)
-            slow, fast = np.where(way < left, command, slow), np.where(way < left, fast, command)
-        settled = (np.abs(left) < DEADBAND) & (np.abs(velocity) < STILL)
-        command = np.where(settled | (self.max_rates == 0), 0.0, 0.5 * (slow + fast))
-        return command / np.where(self.max_rates > 0, self.max_rates, 1.0)
+            c = 0.5 * (low + high)
+            way = c * DT_S + (c * abs(c) - (c - v) * abs(c - v)) / (2 * a)
+            low, high = (c, high) if way < left else (low, c)
+        out[i] = 0.5 * (low + high)

@@ -18,7 +18,7 @@ from carm_env.patient.stamps import stamp
 ALL = "all"
 FOLDER_FILE = "cohort.json"
 """What an import writes into its folder."""
-_FAMILY = re.compile(r"phantom-(\d{1,7})|warp-(\d{1,7}):(.+)", re.DOTALL)
+_FAMILY = re.compile(r"phantom-(\d{1,7})(@.*)?|warp-(\d{1,7}):(.+)", re.DOTALL)
 _FORMS = "want phantom-N, warp-N:PATH, or the path of a cohort's JSON, YAML or CSV file"
 
 
@@ -63,16 +63,16 @@ def absolute(name: str) -> str:
     match = _FAMILY.fullmatch(name)
     if match is None:
         return str(Path(name).absolute())
-    return name if match[1] else f"warp-{match[2]}:{Path(match[3]).absolute()}"
+    return name if match[1] else f"warp-{match[3]}:{Path(match[4]).absolute()}"
 
 
 def load_cohort(name: str) -> Cohort:
     """A cohort by name.
 
-    ``phantom-N`` holds the phantoms of seeds 0 to N - 1 and ``warp-N:PATH`` that many warps of one CT. A JSON, YAML or
-    CSV file (see ``cohort_file``) lists names as for ``patient=`` (paths relative to the file), each perhaps with a
-    ``split`` and with ``patient``, the person; without a split the person's hash decides, or that of the name. Warps go
-    with their CT. A folder stands for the ``cohort.json`` in it.
+    ``phantom-N`` holds the phantoms of seeds 0 to N - 1 (``phantom-N@8``: in voxels of 8 mm) and ``warp-N:PATH`` that
+    many warps of one CT. A JSON, YAML or CSV file (see ``cohort_file``) lists names as for ``patient=`` (paths relative
+    to the file), each perhaps with a ``split`` and with ``patient``, the person; without a split the person's hash
+    decides, or that of the name. Warps go with their CT. A folder stands for the ``cohort.json`` in it.
 
     Raises:
         CarmError: the name or the file is malformed.
@@ -86,10 +86,10 @@ def load_cohort(name: str) -> Cohort:
 def _family(name: str) -> Cohort:
     match = _FAMILY.fullmatch(name)
     assert match is not None
-    count = int(match[1] or match[2])
+    count = int(match[1] or match[3])
     if not 1 <= count <= MAX_PATIENTS:
         raise CarmError(f"cohort {name[:80]!r} has {count} patients; want 1 to {MAX_PATIENTS}")
-    family = parse_name("phantom" if match[1] else f"warp:{match[3]}")
+    family = parse_name(f"phantom{match[2] or ''}" if match[1] else f"warp:{match[4]}")
     if not family.is_family:
         raise CarmError(f"cohort {name[:80]!r} has a seed in it; {_FORMS}")
     patients = tuple(family.member(seed) for seed in range(count))

@@ -135,7 +135,7 @@ def _phantom(name: Name) -> Patient:
     from carm_env.patient.phantom import make_phantom
 
     assert name.seed is not None
-    return make_phantom(name.seed)
+    return make_phantom(name.seed, name.voxel_mm)
 
 
 def _warp(name: Name, source: Patient) -> Patient:

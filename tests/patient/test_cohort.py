@@ -24,6 +24,12 @@ def test_a_longer_cohort_keeps_everyone_where_they_were() -> None:
     assert set(short.select("test")) <= set(long.select("test"))
 
 
+def test_coarse_phantoms_are_split_as_the_others() -> None:
+    coarse, fine = load_cohort("phantom-60@8"), load_cohort("phantom-60")
+    assert coarse.splits == fine.splits
+    assert [str(p) for p in coarse.patients] == [f"{p}@8" for p in fine.patients]
+
+
 def test_warps_of_one_ct_share_a_split() -> None:
     assert len(set(load_cohort("warp-20:some/ct.nii.gz").splits)) == 1
 
@@ -47,7 +53,7 @@ def test_a_cohorts_record_reads_back(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["phantom-0", "phantom-2000000", "phantoms", "", "warp-3:phantom:1", "warp-3:4:a.nii", "x.json"]
+    "name", ["phantom-0", "phantom-2000000", "phantom-9@", "phantoms", "", "warp-3:phantom:1", "warp-3:4:a.nii", "x.json"]
 )
 def test_bad_names_get_one_line(name) -> None:
     with pytest.raises(CarmError, match="want"):

@@ -17,6 +17,8 @@ from carm_env.patient.split import SPLITS, split_of
     [
         ("phantom", Name("phantom")),
         ("phantom:3", Name("phantom", 3)),
+        ("phantom@8", Name("phantom", voxel_mm=8.0)),
+        ("phantom:3@1.5", Name("phantom", 3, voxel_mm=1.5)),
         ("a/b.nii.gz", Name("ct", None, "a/b.nii.gz")),
         ("warp:a/b.nii.gz", Name("warp", None, "a/b.nii.gz")),
         ("warp:7:a:b.nii", Name("warp", 7, "a:b.nii")),
@@ -41,6 +43,9 @@ def test_a_name_is_read_and_written(text, name) -> None:
         "phantom:",
         "phantom:-1",
         "phantom:²",
+        "phantom:3@",
+        "phantom:3@8mm",
+        "phantom@-1",
         "phantom:99999999999999999999",
         "warp:9999999999999999999:a.nii",
     ],
@@ -65,6 +70,12 @@ def test_a_family_draws_members_and_a_patient_is_itself() -> None:
     drawn = {draw_name(parse_name("warp:a.nii"), 5, rng).seed for _ in range(60)}
     assert drawn == set(range(5))
     assert draw_name(parse_name("phantom:9"), 5, rng) == Name("phantom", 9)
+
+
+def test_the_size_of_voxels_is_kept_by_members_and_no_matter_of_split() -> None:
+    family = parse_name("phantom@8")
+    assert str(family.member(17)) == "phantom:17@8"
+    assert all(family.member(seed).split == Name("phantom", seed).split for seed in range(50))
 
 
 def test_warps_go_with_their_ct_wherever_it_lies() -> None:
