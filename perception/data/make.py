@@ -12,7 +12,7 @@ from carm_env.patient.cohort import load_cohort
 from carm_env.workers import in_processes
 from perception.data.shoot import ShootSettings, imaging_of, shoot_patient
 from perception.data.store import add, begin, is_done, stem_of
-from perception.data.views import ViewCounts
+from perception.data.views import JITTER_MM, ViewCounts
 
 
 @dataclass
@@ -22,7 +22,7 @@ class DataConfig:
     Attributes:
         cohort: `phantom-N`, `warp-N:PATH` or a list of patients (see `carm_env.patient.cohort`); out: folder.
         split: all, or only the patients of train, validation or test.
-        grid_mm, landmark_views, drive_views: see `ViewCounts`.
+        grid_mm, landmark_views, drive_views, jitter_mm: see `ViewCounts`.
         device, renderer: names; pixels: image side; seed: of all draws; workers: number of processes.
     """
 
@@ -32,6 +32,7 @@ class DataConfig:
     grid_mm: float = 0.0
     landmark_views: int = 3
     drive_views: int = 240
+    jitter_mm: float = JITTER_MM
     device: str = "artis_biplane"
     renderer: str = "numba"
     pixels: int = 128
@@ -40,7 +41,7 @@ class DataConfig:
 
     def settings(self) -> ShootSettings:
         """What decides the views of a patient."""
-        counts = ViewCounts(self.grid_mm, self.landmark_views, self.drive_views)
+        counts = ViewCounts(self.grid_mm, self.landmark_views, self.drive_views, self.jitter_mm)
         return ShootSettings(counts, self.device, self.renderer, self.pixels, self.seed)
 
 

@@ -19,8 +19,8 @@ I64 = NDArray[np.int64]
 KINDS: tuple[str, ...] = ("grid", "landmark", "drive")
 GRID, LANDMARK, DRIVE = range(3)
 NORMAL = 2
-JITTER_MM = 20.0
-"""Landmark views: the landmark lies this far from the isocentre at most, along each axis."""
+JITTER_MM, MOST_JITTER_MM = 20.0, 200.0
+"""Landmark views: the landmark lies this far from the isocentre at most, along each axis; and the most to ask for."""
 NEAR_SHARE, NEAR_MM = 0.45, (70.0, 60.0, 70.0)
 """Share of the drive's views about the target, and how far (x, y, z) from it their isocentre lies at most."""
 SPREAD_SD_MM = (30.0, 30.0)
@@ -65,14 +65,16 @@ class ViewCounts:
     Attributes:
         grid_mm: spacing of the frontal grid over the whole CT (30 in the seed paper), 0 for none.
         landmark_views: views of each landmark; drive_views: views along the drive.
+        jitter_mm: how far the landmark of a landmark view lies from the isocentre at most, along each axis.
 
     Raises:
-        CarmError: a number that is negative, a grid finer than 5 mm, or no views at all.
+        CarmError: a number that is negative, a grid finer than 5 mm, a jitter above 200 mm, or no views at all.
     """
 
     grid_mm: float = 0.0
     landmark_views: int = 3
     drive_views: int = 180
+    jitter_mm: float = JITTER_MM
 
     def __post_init__(self) -> None:
         if not (self.grid_mm == 0 or 5.0 <= self.grid_mm <= 500.0):
@@ -80,6 +82,8 @@ class ViewCounts:
         for name in ("landmark_views", "drive_views"):
             if not 0 <= getattr(self, name) <= 10_000:
                 raise CarmError(f"{name}={getattr(self, name)} is out of range; want 0 to 10000")
+        if not 0.0 <= self.jitter_mm <= MOST_JITTER_MM:
+            raise CarmError(f"jitter_mm={self.jitter_mm} is out of range; want 0 to {MOST_JITTER_MM:g} mm")
         if not (self.grid_mm or self.landmark_views or self.drive_views):
             raise CarmError("grid_mm, landmark_views and drive_views are all 0; want views of one kind at least")
 
@@ -88,7 +92,7 @@ def plan_views(setup: EpisodeSetup, device: DevicePreset, counts: ViewCounts, rn
     """Views of a patient on the table; the same generator state gives the same views. Without a target, no drive."""
     parts = [
         _grid(setup, device, counts.grid_mm) if counts.grid_mm else None,
-        _landmarks(setup, device, counts.landmark_views, rng),
+        _landmarks(setup, device, counts, rng),
         _drive(setup, device, counts.drive_views, rng) if np.isfinite(setup.target_mm).all() else None,
     ]
     plan = _empty()
@@ -122,10 +126,10 @@ def _grid(setup: EpisodeSetup, device: DevicePreset, spacing_mm: float) -> Plan:
     return _frontal(device, setup.patient_to_table.points(points[None])[0], GRID, np.full(len(x), -1))
 
 
-def _landmarks(setup: EpisodeSetup, device: DevicePreset, each: int, rng: np.random.Generator) -> Plan:
+def _landmarks(setup: EpisodeSetup, device: DevicePreset, counts: ViewCounts, rng: np.random.Generator) -> Plan:
     known = np.flatnonzero(np.isfinite(setup.landmarks_mm).all(axis=1))
-    label = np.repeat(known, each)
-    jitter = rng.uniform(-JITTER_MM, JITTER_MM, (len(label), 3))
+    label = np.repeat(known, counts.landmark_views)
+    jitter = rng.uniform(-counts.jitter_mm, counts.jitter_mm, (len(label), 3))
     return _frontal(device, setup.landmarks_mm[label] + jitter, LANDMARK, label)
 
 

@@ -1,4 +1,7 @@
-"""The seed papers' tasks: where in the body is the isocentre (pretext, no labels), and which landmark is nearest."""
+"""The seed papers' tasks: where in the body is the isocentre (pretext, no labels), and on which landmark is it.
+
+As in the seed paper a view's label is the landmark on which it was centred, not the one that lies nearest in 3-D.
+"""
 
 from __future__ import annotations
 
@@ -68,9 +71,10 @@ def run(spec: SeedRun, data: Path, folder: Path) -> SeedNet:
         said = model(sized(batch.pixels, spec.pixels), batch.context)
         if spec.task == "place":
             return {"place": (said.float() - batch.place_mm / largest).square().mean()}
-        return {"classify": cross_entropy(said.float(), batch.nearest.long())}
+        return {"classify": cross_entropy(said.float(), batch.label.long())}
 
-    loop = LoopSettings(spec.steps, spec.batch, spec.rate, warm=100, seed=spec.seed)
+    loop = LoopSettings(spec.steps, spec.batch, spec.rate, warm=spec.steps // 10, seed=spec.seed)
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     train(net, views, terms, loop, folder, CONTRAST)
     save_net(folder / "weights.safetensors", net, {"task": spec.task, "largest_mm": largest.tolist()})
     return net

@@ -13,7 +13,7 @@ from perception.reproduce import PRESETS, Preset, ReproduceConfig, reproduce, ru
 from perception.train.seed_tasks import SeedRun, adopt, start_net
 from perception.weights import load_net, save_net
 
-SMALL = Preset("", 60.0, 4, 32, 1, 1, 1)
+SMALL = Preset("", 60.0, 4, 10.0, 32, 1, 1, 1)
 
 
 def test_every_run_comes_after_the_one_that_it_starts_from():
