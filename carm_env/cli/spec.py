@@ -78,8 +78,8 @@ def checkpoints(spec: RunSpec) -> dict[str, str]:
     name = spec.env_kwargs["perception"]
     if name != "network":
         return {}
+    from carm_env.tensor_file import digest
     from perception.network import SHIPPED
-    from perception.weights import digest
 
     weights = Path(str(spec.env_kwargs["perception_args"].get("weights") or SHIPPED))
     try:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from carm_env.errors import CarmError
+from carm_env.tensor_file import digest
 from carm_env.whole import whole
 from perception.augment import Augmentation
 from perception.data.batches import Batch, ViewSet
@@ -23,7 +24,7 @@ from perception.quality.calibrate import Calibration, calibrate, calibrated
 from perception.quality.measure import measure
 from perception.train.loop import LoopSettings, train
 from perception.train.losses import Weights, localiser_loss
-from perception.weights import digest, load_net, save_net
+from perception.weights import load_net, save_net
 
 KINDS = (LANDMARK, DRIVE)
 LIMITS = (

@@ -13,6 +13,7 @@ from carm_env.errors import CarmError
 from carm_env.geometry import cone_beam
 from carm_env.sim.localisers import make_localiser
 from carm_env.sim.perception import PRIOR_SD_MM, UNSEEN_SD_MM, Context
+from carm_env.tensor_file import digest
 from perception.data.batches import ViewSet
 from perception.data.shoot import ShootSettings, shoot_patient
 from perception.data.store import add, begin, read_views
@@ -23,7 +24,7 @@ from perception.network import SHIPPED, NetworkLocaliser, card
 from perception.quality.answers import ask
 from perception.quality.calibrate import Calibration
 from perception.quality.measure import measure
-from perception.weights import digest, load, load_net, save, save_net
+from perception.weights import load, load_net, save, save_net
 from tests.perception.conftest import enlarged
 from tests.sim.localisers.frames import PIXELS, TARGET_MM, make, rows
 
@@ -96,7 +97,7 @@ def test_a_frame_is_bit_equal_alone_and_in_a_batch(network):
 
 def test_the_truth_is_not_looked_at(network):
     frames, context = make(ROUTE_MM[:2])
-    blind = Context(context.target_mm * np.nan, context.landmarks_mm * np.nan, [])
+    blind = Context(context.target_mm * np.nan, context.landmarks_mm * np.nan, [], context.episode_seed)
     one, other = network.estimate(frames, context), network.estimate(frames, blind)
     assert all((getattr(one, name) == getattr(other, name)).all() for name in FIELDS)
 

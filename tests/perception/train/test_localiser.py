@@ -7,9 +7,9 @@ import json
 import pytest
 
 from carm_env.errors import CarmError
+from carm_env.tensor_file import digest
 from perception.network import NetworkLocaliser, card
 from perception.train.localiser import TrainConfig, evaluate, train_localiser
-from perception.weights import digest
 from tests.sim.localisers.frames import make
 
 
