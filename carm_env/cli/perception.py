@@ -23,6 +23,8 @@ carm perception COMMAND [KEY=VALUE ...]
           net=localizer-small data=runs/views out=runs/localizer steps=6000 batch=64 rate=0.002 seed=0
   eval    figures of weights on a split, in all and for each patient
           weights=PATH data=runs/views split=test out=PATH.json
+  surrogate  the table of a network's errors that perception=surrogate draws from, fitted on validation patients
+          weights=PATH data=runs/views split=validation out=runs/localizer-small.errors.json
   reproduce  the seed paper's comparisons on phantoms, in one run
           preset=quick out=runs/reproduce seed=0 workers=2
 
@@ -41,11 +43,21 @@ class EvalConfig:
     out: str | None = None
 
 
+@dataclass
+class SurrogateConfig:
+    """One call of `carm perception surrogate`; without weights the shipped ones."""
+
+    weights: str | None = None
+    data: str = "runs/views"
+    split: str = "validation"
+    out: str = "runs/localizer-small.errors.json"
+
+
 def main(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help") or "--help" in argv:
         print(HELP)
         return 0
-    commands = {"data": _data, "train": _train, "eval": _eval, "reproduce": _reproduce}
+    commands = {"data": _data, "train": _train, "eval": _eval, "surrogate": _surrogate, "reproduce": _reproduce}
     if argv[0] not in commands:
         raise CarmError(f"unknown command {argv[0]!r}; carm perception has: {', '.join(commands)}")
     return commands[argv[0]](argv[1:])
@@ -98,7 +110,6 @@ def _train(argv: list[str]) -> int:
 
 
 def _eval(argv: list[str]) -> int:
-    from carm_env.whole import whole
     from perception.network import SHIPPED
     from perception.train.localiser import evaluate
 
@@ -106,12 +117,28 @@ def _eval(argv: list[str]) -> int:
     figures = evaluate(SHIPPED if config.weights is None else Path(config.weights), Path(config.data), config.split)
     _show(figures["all"])
     if config.out is not None:
-        text = json.dumps({"command": join(["carm", "perception", "eval", *argv]), **figures}, indent=1)
-        Path(config.out).parent.mkdir(parents=True, exist_ok=True)
-        with whole(Path(config.out)) as part:
-            part.write_text(text + "\n", encoding="utf-8")
-        print(config.out)
+        _write(config.out, json.dumps({"command": join(["carm", "perception", "eval", *argv]), **figures}, indent=1))
     return 0
+
+
+def _surrogate(argv: list[str]) -> int:
+    from perception.network import SHIPPED
+    from perception.quality.fit_surrogate import fit_surrogate
+
+    config = read_settings(SurrogateConfig, argv)
+    weights = SHIPPED if config.weights is None else Path(config.weights)
+    command = join(["carm", "perception", "surrogate", *argv])
+    _write(config.out, json.dumps(fit_surrogate(weights, Path(config.data), config.split, command).record()))
+    return 0
+
+
+def _write(out: str, text: str) -> None:
+    from carm_env.whole import whole
+
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
+    with whole(Path(out)) as part:
+        part.write_text(text + "\n", encoding="utf-8")
+    print(out)
 
 
 def _reproduce(argv: list[str]) -> int:

@@ -58,12 +58,14 @@ class Context:
     Attributes:
         target_mm: the true target in the table frame, [M, 3].
         landmarks_mm: true landmarks in the table frame, NaN where the CT has none, [M, 20, 3].
-        rng: one counter-based generator a frame (stream ``perception``, keyed by seed, step and plane).
+        rng: one counter-based generator a frame (stream ``perception``, keyed by seed, step and plane; steps from 1).
+        episode_seed: of each frame's lane, int [M]: for what the frames of an episode have in common (step 0).
     """
 
     target_mm: F64
     landmarks_mm: F64
     rng: list[np.random.Generator]
+    episode_seed: NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -181,6 +181,7 @@ class Simulator:
                 stream(s.seed, "perception", int(r.step[i]), int(p))
                 for s, i, p in zip(setups, lane, plane, strict=True)
             ],
+            episode_seed=r.episode_seed[lane],
         )
         estimate = self.localiser.estimate(frames, context)
         if not isinstance(estimate, Estimate):

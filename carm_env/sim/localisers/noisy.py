@@ -78,9 +78,9 @@ class NoisyLocaliser:
         out.displacement_mm[i] = across * view.u + along * view.v
         out.covariance_mm2[i] = _covariance((sd / self.overconfidence) ** 2, view)
         if known:
-            out.landmark_visible[i], out.landmark_nearest[i] = _landmarks(
-                outside, distances_mm(landmarks_mm, view.isocentre_mm), sd, draws[2:]
-            )
+            out.landmark_visible[i] = visible_probabilities(outside, sd, draws[2 : 2 + K])
+            distance = distances_mm(landmarks_mm, view.isocentre_mm)
+            out.landmark_nearest[i] = nearest_probabilities(distance, sd, draws[2 + K :])
 
     def sd_mm(self, quanta: float, target_outside_mm: float, visible: int) -> float:
         """True error per image axis, mm.
@@ -102,11 +102,24 @@ def _covariance(variance_mm2: float, view: View) -> F64:
     return seen + max(UNSEEN_SD_MM**2, variance_mm2) * np.outer(view.beam, view.beam)
 
 
-def _landmarks(outside_mm: F64, distance_mm: F64, sd_mm: float, draws: F64) -> tuple[F64, F64]:
-    """(visible, nearest) probabilities, [20] each: blurred by the size of the position error."""
-    width = max(sd_mm, 1.0)
-    margin = np.where(outside_mm > 0, -outside_mm, 10.0) / width + draws[:K]
-    visible = np.where(np.isfinite(margin), 1.0 / (1.0 + np.exp(-np.clip(margin, -30.0, 30.0))), 0.0)
-    logit = -(distance_mm - distance_mm.min()) / (5.0 + width) + draws[K:]
+def visible_probabilities(outside_mm: F64, sd_mm: float, draws: F64) -> F64:
+    """Probabilities that landmarks are visible, [20], blurred by ``sd_mm``.
+
+    Args:
+        outside_mm: distance from the field, 0 inside, NaN where a landmark is missing, [20].
+        draws: standard normal, [20].
+    """
+    margin = np.where(outside_mm > 0, -outside_mm, 10.0) / max(sd_mm, 1.0) + draws
+    return np.where(np.isfinite(margin), 1.0 / (1.0 + np.exp(-np.clip(margin, -30.0, 30.0))), 0.0)
+
+
+def nearest_probabilities(distance_mm: F64, sd_mm: float, draws: F64) -> F64:
+    """Probabilities that landmarks are the nearest, [20], blurred by ``sd_mm``.
+
+    Args:
+        distance_mm: from the isocentre, infinite where a landmark is missing, but not everywhere, [20].
+        draws: standard normal, [20].
+    """
+    logit = -(distance_mm - distance_mm.min()) / (5.0 + max(sd_mm, 1.0)) + draws
     weight = np.where(np.isfinite(logit), np.exp(np.clip(logit, -60.0, 60.0)), 0.0)
-    return visible, weight / weight.sum()
+    return weight / weight.sum()

@@ -18,8 +18,9 @@ LOCALISERS: dict[str, Callable[..., Localiser] | str] = {
     "noisy": NoisyLocaliser,
     "none": NoLocaliser,
     "network": "perception.network:NetworkLocaliser",
+    "surrogate": "perception.surrogate:SurrogateLocaliser",
 }
-"""``network`` lives beside the simulator, which does not know it: it is imported when first asked for."""
+"""``network`` and ``surrogate`` live beside the simulator, which does not know them: imported when first asked for."""
 
 
 def make_localiser(name: str, **args: Any) -> Localiser:

@@ -70,6 +70,11 @@ class View:
         Returns:
             [K]; NaN where the point is NaN, infinite where it lies behind the source.
         """
+        across, along = self.beyond_mm(points_mm)
+        return np.hypot(np.maximum(across, 0.0), np.maximum(along, 0.0))
+
+    def beyond_mm(self, points_mm: F64) -> tuple[F64, F64]:
+        """How far points lie beyond the field's edge along u and v, negative inside, [K] each; see ``outside_mm``."""
         ray = points_mm - self.source_mm
         depth = (ray * self.beam).sum(axis=1)
         sod = ((self.isocentre_mm - self.source_mm) * self.beam).sum()
@@ -77,7 +82,7 @@ class View:
             scale = np.where(depth > 0, sod / depth, np.where(np.isnan(depth), np.nan, np.inf))
             across = np.abs((ray * self.u).sum(axis=1) * scale) - self.half_field_mm
             along = np.abs((ray * self.v).sum(axis=1) * scale) - self.half_field_mm
-        return np.hypot(np.maximum(across, 0.0), np.maximum(along, 0.0))
+        return across, along
 
 
 def is_empty(frames: Frames, i: int) -> bool:

@@ -47,6 +47,7 @@ def make(isocentres_mm, plane=0, field_mm=FULL_MM, quanta=2000.0, empty=False, s
         target_mm=np.tile(TARGET_MM, (m, 1)),
         landmarks_mm=np.tile(points, (m, 1, 1)),
         rng=[stream(seed, "perception", i, plane) for i in range(m)],
+        episode_seed=np.full(m, seed),
     )
     return frames, context
 
@@ -58,4 +59,4 @@ def rows(frames, context, pick, seed=0, plane=0):
         for name, value in vars(frames).items()
     })
     rng = [stream(seed, "perception", int(i), plane) for i in pick]
-    return part, Context(context.target_mm[pick], context.landmarks_mm[pick], rng)
+    return part, Context(context.target_mm[pick], context.landmarks_mm[pick], rng, context.episode_seed[pick])

@@ -51,8 +51,8 @@ def test_an_estimate_does_not_depend_on_its_batch(name, order, size):
         assert (getattr(whole, field)[pick] == getattr(part, field)).all()
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_an_empty_field_is_not_valid(name):
+@pytest.mark.parametrize("name", sorted(set(EVERY) - {"surrogate"}))
+def test_an_empty_field_is_not_valid_to_those_that_see_it(name):
     frames, context = make(ROUTE_MM, empty=True)
     assert not make_localiser(name).estimate(frames, context).valid.any()
 
