@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import torch
 from carm_env.episode.manifest import cpu_name
 from carm_env.errors import CarmError
 from carm_env.whole import whole
+from carm_env.workers import in_processes
 from perception.data.batches import ViewSet
 from perception.data.make import DataConfig, make_dataset
 from perception.data.store import read_info, read_views
@@ -74,19 +76,21 @@ def runs(preset: Preset, seed: int) -> dict[str, SeedRun]:
     probing = replace(classify, steps=preset.probe_steps, probe=2, rate=2e-3)
     return {
         "place-tokens": place,
+        "place-paper": replace(place, settings=paper),
+        "place-posenet": replace(place, net="posenet", settings={}),
         "classify-tokens-pretext": replace(classify, start=Path("place-tokens")),
         "classify-tokens-random": classify,
+        "classify-paper-pretext": replace(classify, settings=paper, start=Path("place-paper")),
         "classify-posenet": replace(classify, net="posenet", settings={}),
         "probe2-tokens-pretext": replace(probing, start=Path("place-tokens")),
         "probe2-tokens-random": probing,
-        "place-posenet": replace(place, net="posenet", settings={}),
-        "place-paper": replace(place, settings=paper),
-        "classify-paper-pretext": replace(classify, settings=paper, start=Path("place-paper")),
     }
 
 
 def reproduce(config: ReproduceConfig, tell: Callable[[str], None]) -> dict[str, Any]:
     """Makes data, trains, evaluates on test patients; finished parts are kept and not done again.
+
+    The report says what this call took: wall time, and processor time of all processes.
 
     Raises:
         CarmError: an unknown preset, or a folder that holds something else.
@@ -98,16 +102,18 @@ def reproduce(config: ReproduceConfig, tell: Callable[[str], None]) -> dict[str,
     for split in ("train", "test"):
         for patient in make_dataset(_views(preset, config, data, split)):
             tell(f"views for {split}: {patient.left} patients left")
-    torch.set_num_threads(config.workers)
-    for name, spec in trained(runs(preset, config.seed), data, folder):
-        tell(f"{name}: {spec.steps} steps done")
-    rows = {name: figures(name, spec, data, folder) for name, spec in runs(preset, config.seed).items()}
+    specs = runs(preset, config.seed)
+    for name in trained(specs, data, folder, config.workers):
+        tell(f"{name}: {specs[name].steps} steps done")
+    jobs = [(name, spec, data, folder) for name, spec in specs.items()]
+    found = dict(in_processes(figures, jobs, config.workers, begin=_one_thread))
     report = {
         "command": f"carm perception reproduce preset={config.preset} seed={config.seed} workers={config.workers}",
         "machine": {"cpu": cpu_name(), "cores": os.cpu_count()},
         "wall_minutes": (time.perf_counter() - begun[0]) / 60.0,
         "cpu_minutes": (_cpu_s() - begun[1]) / 60.0,
-        "preset": vars(preset), "seed": config.seed, "data": read_info(data), "rows": rows,
+        "preset": vars(preset), "seed": config.seed, "data": read_info(data),
+        "rows": {name: found[name] for name in specs},
     }  # fmt: skip
     with whole(folder / "reproduce.json") as part:
         part.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
@@ -115,8 +121,14 @@ def reproduce(config: ReproduceConfig, tell: Callable[[str], None]) -> dict[str,
 
 
 def _cpu_s() -> float:
-    """Processor seconds of this process and of its workers that have ended."""
+    """Processor seconds of this process and of its workers, once they have ended."""
+    for worker in active_children():
+        worker.join()
     return sum(os.times()[:4])
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
 
 
 def _views(preset: Preset, config: ReproduceConfig, data: Path, split: str) -> DataConfig:
@@ -126,25 +138,30 @@ def _views(preset: Preset, config: ReproduceConfig, data: Path, split: str) -> D
     )  # fmt: skip
 
 
-def trained(specs: dict[str, SeedRun], data: Path, folder: Path) -> Iterator[tuple[str, SeedRun]]:
-    """Trains what has no weights yet, one after the other."""
-    for name, spec in specs.items():
-        if not (folder / name / "weights.safetensors").exists():
-            start = None if spec.start is None else folder / spec.start / "weights.safetensors"
-            run(replace(spec, start=start), data, folder / name)
-        yield name, spec
+def trained(specs: dict[str, SeedRun], data: Path, folder: Path, workers: int) -> Iterator[str]:
+    """Trains what has no weights yet, a core each: first what starts from random weights. Yields names."""
+    missing = {name: spec for name, spec in specs.items() if not (folder / name / "weights.safetensors").exists()}
+    for from_another in (False, True):
+        jobs = [(n, spec, data, folder) for n, spec in missing.items() if (spec.start is not None) == from_another]
+        yield from in_processes(_train, jobs, workers, begin=_one_thread)
 
 
-def figures(name: str, spec: SeedRun, data: Path, folder: Path) -> dict[str, Any]:
-    """One row of the table, on test patients, with 95 % intervals that draw whole patients."""
+def _train(name: str, spec: SeedRun, data: Path, folder: Path) -> str:
+    start = None if spec.start is None else folder / spec.start / "weights.safetensors"
+    run(replace(spec, start=start), data, folder / name)
+    return name
+
+
+def figures(name: str, spec: SeedRun, data: Path, folder: Path) -> tuple[str, dict[str, Any]]:
+    """Name and row of the table, on test patients, with 95 % intervals that draw whole patients."""
     net, record = load_net(folder / name / "weights.safetensors", want=spec.net)
     views = ViewSet(read_views(data, "test", (KIND_OF[spec.task],)))
     said = answers(net, views, spec.pixels)  # type: ignore[arg-type]
     patient = np.unique(views.views.columns["patient"].astype(str), return_inverse=True)[1]
     common = {"task": spec.task, "net": spec.net, "batch_dependent": net.batch_dependent, "views": len(views)}
     if spec.task == "place":
-        return common | _place(said, views.place_mm.astype(float), np.array(record["largest_mm"]), patient)
-    return common | _classified(said, views.views.columns["label"], patient)
+        return name, common | _place(said, views.place_mm.astype(float), np.array(record["largest_mm"]), patient)
+    return name, common | _classified(said, views.views.columns["label"], patient)
 
 
 def _place(said: Any, true_mm: Any, largest_mm: Any, patient: Any) -> dict[str, Any]:
