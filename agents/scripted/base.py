@@ -18,7 +18,7 @@ from agents.scripted.servo import Servo
 from agents.scripted.view import View
 from carm_env.machine.presets import DevicePreset
 from carm_env.machine.presets import device as device_preset
-from carm_env.machine.state import X, Z
+from carm_env.machine.state import B2, DEPLOY, X, Z
 from carm_env.sim.actions import FULL, PLANAR, action_size, field_action, preset_action
 
 F64 = NDArray[np.float64]
@@ -27,6 +27,9 @@ Action = NDArray[np.float32]
 AT_GOAL_MM = 0.2
 RETREAT_MM = 40.0
 RETREAT_STEPS = 8
+TILT_DEG = 2.5
+"""Secondary angle of plane B after a contact: it lifts tube and detector off the shoulders by some 15 mm, and three
+degrees are as good as none to the task."""
 CAREFUL_MM = 30.0
 """Distance from the final goal at which plane B swings in once something was touched."""
 
@@ -78,8 +81,9 @@ class Laned(ABC):
 class Scripted(Laned):
     """A policy that makes plans; the servo moves, and contacts are dealt with here.
 
-    After a contact it backs off with plane B parking, and from then on swings plane B in only at the final goal; after
-    ``max_contacts`` it stays where it is and exposes no more. Goals are kept within the device's travel.
+    After a contact it backs off with plane B parking, and from then on swings plane B in only at the final goal, tilted
+    by ``TILT_DEG`` if it was plane B that may have touched; after ``max_contacts`` it stays where it is and exposes no
+    more. Goals are kept within the device's travel.
 
     Args:
         device: the machine's preset or its name (travel, rates, accelerations and field sizes are used).
@@ -109,14 +113,22 @@ class Scripted(Laned):
         """The plan of one lane."""
 
     def act(self, view: View, memory: Memory) -> Action:
+        self.sense(view, memory)
+        return self.respond(view, memory)
+
+    def sense(self, view: View, memory: Memory) -> None:
+        """Takes in what the last step brought: estimates, a contact."""
         memory.take_in(view)
         self._note_contact(view, memory)
+
+    def respond(self, view: View, memory: Memory) -> Action:
+        """Action [A] after ``sense``."""
         plan = self._retreat(memory) or (Plan(view.position[:3]) if memory.give_up else self.decide(view, memory))
         if memory.give_up:
             plan = Plan(view.position[:3], deploy=view.deployed)
         plan = replace(plan, goal_mm=self.reachable(plan.goal_mm))
         memory.goal_mm = plan.goal_mm
-        return self._action(plan, view)
+        return self._action(plan, view, memory)
 
     def deploys(self, view: View, memory: Memory, goal_mm: F64) -> bool:
         """Whether plane B should swing in on the way to the final goal."""
@@ -135,6 +147,7 @@ class Scripted(Laned):
         if not view.contact or memory.goal_mm is None:
             return
         memory.contacts += 1
+        memory.tilted |= view.position[DEPLOY] > 0.0
         memory.give_up |= memory.contacts >= self.max_contacts
         ahead = memory.goal_mm - view.position[:3]
         length = float(np.linalg.norm(ahead))
@@ -147,10 +160,11 @@ class Scripted(Laned):
         memory.retreat -= 1
         return Plan(memory.retreat_mm)
 
-    def _action(self, plan: Plan, view: View) -> Action:
+    def _action(self, plan: Plan, view: View, memory: Memory) -> Action:
         layout, planes = (PLANAR, 1) if view.planar else (FULL, 2)
         goal = view.position.copy()
         goal[:3], goal[3:7] = plan.goal_mm, self.device.home[3:7]
+        goal[B2] += TILT_DEG * memory.tilted
         top = np.ones(8)
         top[:3] = np.minimum(1.0, plan.speed_mm_s / np.maximum(self.servo.max_rates[:3], 1e-9))
         rates = self.servo.fractions(view.position, view.velocity, goal, top)

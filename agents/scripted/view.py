@@ -29,7 +29,7 @@ class View:
         deployed: plane B is swung in (always True in planar tasks, which need no plane B).
         estimate_mm, sd_mm: last estimates, [P, 3]; valid: [P]; age_s: [P].
         nearest, visible: landmark probabilities of the last estimates, [P, 20].
-        elapsed_s: episode time; goal: index of the landmark to reach, -1 where the task has a fixed goal.
+        elapsed_s, kap_mgycm2: so far; goal: index of the landmark to reach, -1 where the task has a fixed goal.
         record: sex (0 F, 1 M), age, height cm, weight kg, arms raised; NaN where the record is silent, [5].
     """
 
@@ -45,6 +45,7 @@ class View:
     nearest: F64
     visible: F64
     elapsed_s: float
+    kap_mgycm2: float
     goal: int
     record: F64
 
@@ -67,6 +68,7 @@ class View:
             nearest=np.asarray(observation["landmark_nearest"], float).reshape(-1, len(LANDMARKS)),
             visible=np.asarray(observation["landmark_visible"], float).reshape(-1, len(LANDMARKS)),
             elapsed_s=float(observation["elapsed_s"][0]),
+            kap_mgycm2=1000.0 * float(np.sum(observation["kap_gycm2"])),
             goal=int(np.argmax(observation["goal"])) if "goal" in observation else -1,
             record=np.where(known, np.asarray(observation["demographics"], float), np.nan),
         )

@@ -1,0 +1,85 @@
+"""``policy=learned``: what `carm train` made, deciding at waypoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.rl.features import features
+from agents.rl.orders import CHOICES, thresholds
+from agents.rl.waypoints import Course, Waypoints
+from agents.scripted.view import View
+from carm_env.errors import CarmError
+
+if TYPE_CHECKING:
+    from agents.scripted.base import Action
+    from agents.scripted.memory import Memory
+
+SHIPPED = Path(__file__).parent.parent / "shipped" / "learned.safetensors"
+TASK_OF = {True: ("pelvis_to_head_2d", "landmark_reach"), False: ("pelvis_to_head",)}
+
+
+class Learned(Waypoints):
+    """The most likely decision of a trained network, carried out by the scripts' servo.
+
+    Args:
+        weights: of `carm train`; the shipped policy by default.
+        scripted: ``device``, ``max_contacts``, ``deploy_within_mm``, ``shared_error`` of ``Scripted``.
+
+    Raises:
+        CarmError: weights that are missing, damaged or no policy; at the first observation, those of another task.
+    """
+
+    def __init__(self, weights: str | None = None, **scripted: Any) -> None:
+        from agents.rl.nets import load_policy
+
+        super().__init__(**scripted)
+        self.path = SHIPPED if weights is None else Path(weights)
+        self.net, self.record = load_policy(self.path)
+        self.image: NDArray[np.uint8] | None = None
+
+    @property
+    def wants_image(self) -> bool:
+        """Whether observations must hold images."""
+        return self.net.shape.image_pixels > 0
+
+    def predict(
+        self,
+        observation: Mapping[str, NDArray[Any]],
+        state: tuple[Memory, ...] | None = None,
+        episode_start: Any = None,
+        deterministic: bool = False,
+    ) -> tuple[Action, tuple[Memory, ...]]:
+        self._check(observation)
+        if self.wants_image:
+            image = np.asarray(observation["image"])
+            self.image = image if image.ndim == 4 else image[None]
+        return super().predict(observation, state, episode_start, deterministic)
+
+    def choose(self, view: View, memory: Course) -> NDArray[np.int64]:
+        import torch
+
+        told = torch.from_numpy(features(self, view, memory))[None]
+        image = None if self.image is None else torch.from_numpy(self.image[memory.lane : memory.lane + 1] / 255.0)
+        with torch.inference_mode():
+            scores = self.net(told, None if image is None else image.float())[0].numpy()
+        if self.net.shape.head == "bins":
+            return thresholds(np.tanh(scores))
+        ends = np.cumsum(list(CHOICES.values()))[:-1]
+        return np.array([part.argmax() for part in np.split(scores, ends)])
+
+    def _check(self, observation: Mapping[str, NDArray[Any]]) -> None:
+        """Raises CarmError for observations of another space than it was trained on."""
+        shape, planar = self.net.shape, "plane_b" not in observation
+        task = "landmark_reach" if "goal" in observation else TASK_OF[planar][0]
+        if shape.task != task:
+            raise CarmError(f"policy {self.path.name} was trained for task {shape.task!r}; this one is {task!r}")
+        if self.wants_image:
+            seen = np.shape(observation["image"])[-3:] if "image" in observation else "no image"
+            want = (shape.planes, shape.image_pixels, shape.image_pixels)
+            if seen != want:
+                raise CarmError(f"policy {self.path.name} sees images {want}; the observation has {seen}")
