@@ -1,4 +1,4 @@
-"""What is known of a network's errors, as a small JSON file: cells of plane and region, and what frames share."""
+"""What is known of a network's errors, as a small JSON file."""
 
 from __future__ import annotations
 
@@ -6,63 +6,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from carm_env.errors import CarmError
+from perception.error_cells import AXES, CHANNELS, EDGES_MM, KNOTS, PLANES, REGIONS, REGRESSORS, Cell, Share
 
 F64 = NDArray[np.float64]
-Record = TypeVar("Record")
 
 SCHEMA = 1
 MOST_BYTES = 2**18
-EDGES_MM = (-15.0, 0.0, 50.0, 150.0, 400.0)
-"""Bounds of the regions: distance of the target from the field's edge at the isocentre's depth, negative inside."""
-REGIONS = ("inside", "edge", "outside 0-50", "outside 50-150", "outside 150-400", "outside 400")
-PLANES, AXES, FOUND = 2, 2, 2
-"""Planes A and B; image axes u and v; regions in which the target is found, in the others it is inferred."""
-KNOTS = np.linspace(-3.0, 3.0, 25)
-"""Standard normal deviates at which distributions are tabulated."""
-CHANNELS = ("sd_u", "sd_v", "error_u", "error_v")
-REGRESSORS = ("quanta", "field", "outside", "offset")
 LARGEST = 1e4
-
-
-@dataclass(frozen=True)
-class Cell:
-    """Errors of one plane and region.
-
-    Attributes:
-        views: that it rests on; valid: share of frames that tell anything.
-        low, high: range of ``regressors`` in them, [4]; beyond it they are clipped.
-        sd: coefficients of the log standard deviation (mm) in u and v: a constant, then the regressors, [2, 5].
-        together: correlation of both axes' residuals of that, as normal deviates.
-        spread: its residuals at ``KNOTS``, [2, 25]; score: error over reported standard deviation, there, [2, 25].
-    """
-
-    views: float
-    valid: float
-    low: F64
-    high: F64
-    sd: F64
-    together: float
-    spread: F64
-    score: F64
-
-
-@dataclass(frozen=True)
-class Share:
-    """Shares of the variance of each of ``CHANNELS``'s deviates that frames of one patient and plane have in common.
-
-    Attributes:
-        patient: everywhere, [4]; near: falls by exp(-distance / length_mm), [4].
-    """
-
-    patient: F64
-    near: F64
-    length_mm: float
 
 
 @dataclass(frozen=True)
@@ -133,28 +89,6 @@ class ErrorTable:
             raise CarmError(f"errors {path}: {error}") from None
 
 
-def regressors(quanta: ArrayLike, field_mm: ArrayLike, outside_mm: ArrayLike, offset_mm: ArrayLike) -> F64:
-    """What the log standard deviation depends on, [..., 4].
-
-    Args:
-        quanta: per mm2 of detector; field_mm: side at the isocentre; outside_mm: distance of the target from the
-            field, 0 inside; offset_mm: from the isocentre, at right angles to the beam.
-    """
-    return np.stack(
-        [
-            np.log(np.maximum(quanta, 1.0) / 1000.0), np.log(np.asarray(field_mm) / 200.0),
-            np.log1p(np.asarray(outside_mm) / 50.0), np.log1p(np.asarray(offset_mm) / 50.0),
-        ],
-        axis=-1,
-    )  # fmt: skip
-
-
-def outside_mm(across_mm: ArrayLike, along_mm: ArrayLike) -> F64:
-    """Distance of a point from a square field, negative inside, from how far it lies beyond the edge along u and v."""
-    inside = np.maximum(across_mm, along_mm)
-    return np.where(inside <= 0, inside, np.hypot(np.maximum(across_mm, 0.0), np.maximum(along_mm, 0.0)))
-
-
 def _cell(record: Any) -> Cell:
     record, axes = _fields(record, Cell), (AXES, len(KNOTS))
     cell = Cell(
@@ -165,6 +99,7 @@ def _cell(record: Any) -> Cell:
         sd=_array(record["sd"], (AXES, 1 + len(REGRESSORS)), "sd", -100.0, 100.0),
         together=float(_array(record["together"], (), "together", -1.0, 1.0)),
         spread=_array(record["spread"], axes, "spread", -5.0, 5.0),
+        scale=_array(record["scale"], (AXES, len(REGRESSORS)), "scale", -10.0, 10.0),
         score=_array(record["score"], axes, "score", -100.0, 100.0),
     )
     rising = all((np.diff(a, axis=-1) >= 0).all() for a in (cell.spread, cell.score))
@@ -175,10 +110,8 @@ def _cell(record: Any) -> Cell:
 
 def _share(record: Any) -> Share:
     record = _fields(record, Share)
-    patient, near = (_array(record[name], (len(CHANNELS),), name, 0.0, 1.0) for name in ("patient", "near"))
-    if not (patient + near <= 1.0).all():
-        raise CarmError("table of errors: patient and near add up to more than 1; want shares of a variance")
-    return Share(patient, near, float(_array(record["length_mm"], (), "length_mm", 1.0)))
+    patient = _array(record["patient"], (len(CHANNELS),), "patient", 0.0, 1.0)
+    return Share(patient, _array(record["length_mm"], (len(CHANNELS),), "length_mm", 1.0))
 
 
 def _grid(value: Any, columns: int, read: Any, name: str) -> Any:

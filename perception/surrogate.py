@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import erf, sqrt
@@ -16,7 +17,18 @@ from carm_env.sim.localisers.noisy import nearest_probabilities, visible_probabi
 from carm_env.sim.localisers.rows import View, blank_estimate, distances_mm
 from carm_env.sim.perception import UNSEEN_SD_MM, Context, Estimate, Frames
 from carm_env.sim.streams import stream
-from perception.error_table import CHANNELS, EDGES_MM, FOUND, KNOTS, Cell, ErrorTable, Share, outside_mm, regressors
+from perception.error_cells import (
+    CHANNELS,
+    EDGES_MM,
+    FOUND,
+    KNOTS,
+    Cell,
+    Share,
+    outside_mm,
+    place_mm,
+    regressors,
+)
+from perception.error_table import ErrorTable
 
 F64 = NDArray[np.float64]
 K = len(LANDMARKS)
@@ -25,8 +37,6 @@ WAVES = 24
 """Cosines that make up a random field."""
 NOISE_QUANTA = 2.5
 """Quantum noise is this over the quanta per mm2 of the deviates' variance: 240 poses of 6 phantoms, 4 frames each."""
-REPEAT_MM = 5.0
-"""Distance over which the rest changes: what repeated frames at one place have in common."""
 BODY_MM = (300.0, 220.0)
 """A field whose edge is further than this from the target, left or right in a frontal view and to front or back in a
 lateral one, shows nothing but air: estimates."""
@@ -37,9 +47,9 @@ class SurrogateLocaliser:
 
     The reported standard deviation in u and v depends on plane, region (target well inside of the field, near its edge,
     outside by classes of distance), quanta, field and distance; the true error is that times a deviate of the region's
-    own distribution. Deviates are correlated from frame to frame of an episode and plane: everywhere, more at near
-    places, and most in repeated frames at the same place (Gaussian random fields of random cosines). Where a landmark
-    is the goal it errs as for the target.
+    own distribution. Deviates are correlated from frame to frame of an episode and plane: in part everywhere, for the
+    rest at near places (a Gaussian random field of random cosines), so that repeated frames differ in quantum noise
+    only. Where a landmark is the goal it errs as for the target.
 
     Args:
         errors: JSON file of `carm perception surrogate`; the shipped one by default.
@@ -64,31 +74,25 @@ class SurrogateLocaliser:
 
     def _fill(self, out: Estimate, i: int, frames: Frames, context: Context, draws: F64) -> None:
         view, plane = View.of(frames, i), int(frames.plane[i])
-        across, along = (float(a[0]) for a in view.beyond_mm(context.target_mm[i][None]))
-        if not (np.isfinite(across + along) and across <= BODY_MM[plane]):
+        across, along = view.beyond_mm(np.vstack([context.target_mm[i], context.landmarks_mm[i]]))
+        if not (np.isfinite(across[0] + along[0]) and across[0] <= BODY_MM[plane]):
             return
-        true = context.target_mm[i] - view.isocentre_mm
-        true_uv = np.array([true @ view.u, true @ view.v])
-        apart = float(outside_mm(across, along))
-        region = int(np.searchsorted(EDGES_MM, apart, side="left"))
-        cell = self.table.cells[plane][region]
+        apart = outside_mm(across, along)
+        region = int(np.searchsorted(EDGES_MM, apart[0], side="left"))
+        cell, share = self.table.cells[plane][region], self.table.shares[plane][int(region >= FOUND)]
         if 0.5 * (1.0 + erf(draws[4] / sqrt(2.0))) > cell.valid:
             return
-        share = self.table.shares[plane][int(region >= FOUND)]
-        deviates = _common(int(context.episode_seed[i]), plane).mixed(
-            share, view.isocentre_mm, float(frames.quanta[i]), draws[:4]
-        )
-        told = regressors(frames.quanta[i], frames.field_mm[i], max(apart, 0.0), sqrt(true_uv @ true_uv))
-        sd = _sd_mm(cell, told, deviates)
-        mean = true_uv + sd * [np.interp(g, KNOTS, q) for g, q in zip(deviates[2:], cell.score, strict=True)]
-        _write(out, i, view, mean, sd)
-        self._landmarks(out, i, view, context.landmarks_mm[i], draws[5:])
-
-    def _landmarks(self, out: Estimate, i: int, view: View, points_mm: F64, draws: F64) -> None:
-        if np.isfinite(points_mm[:, 0]).any():
-            outside, distance = view.outside_mm(points_mm), distances_mm(points_mm, view.isocentre_mm)
-            out.landmark_visible[i] = visible_probabilities(outside, self.table.visible_sd_mm, draws[:K])
-            out.landmark_nearest[i] = nearest_probabilities(distance, self.table.nearest_sd_mm, draws[K:])
+        quanta, field_mm = float(frames.quanta[i]), float(frames.field_mm[i])
+        common = _common(int(context.episode_seed[i]), plane)
+        deviates = common.mixed(share, place_mm(view.isocentre_mm, field_mm), quanta, draws[:4])
+        true = np.stack([view.u, view.v]) @ (context.target_mm[i] - view.isocentre_mm)
+        told = regressors(quanta, field_mm, max(float(apart[0]), 0.0), sqrt(true @ true))
+        sd, error = _errors_mm(cell, told, deviates)
+        _write(out, i, view, true + error, sd)
+        if np.isfinite(apart[1:]).any():
+            distance = distances_mm(context.landmarks_mm[i], view.isocentre_mm)
+            out.landmark_visible[i] = visible_probabilities(apart[1:], self.table.visible_sd_mm, draws[5 : 5 + K])
+            out.landmark_nearest[i] = nearest_probabilities(distance, self.table.nearest_sd_mm, draws[5 + K :])
 
 
 @dataclass(frozen=True)
@@ -96,24 +100,23 @@ class _Common:
     """What frames of one episode and plane share: standard normal deviates, one of each of ``CHANNELS``.
 
     Attributes:
-        patient: the same everywhere, [4]; wave, phase: of random cosines, by near and repeat, [2, 4, WAVES, 3] (per
-            correlation length) and [2, 4, WAVES].
+        patient: the same everywhere, [4]; wave, phase: of random cosines, [4, WAVES, 4] (times the correlation length)
+            and [4, WAVES].
     """
 
     patient: F64
     wave: F64
     phase: F64
 
-    def mixed(self, share: Share, place_mm: F64, quanta: float, own: F64) -> F64:
-        """Deviates of a frame at ``place_mm`` [3] with ``quanta`` per mm2; ``own`` [4] belong to it alone, [4]."""
-        near, repeat = (
-            sqrt(2.0 / WAVES) * np.cos((wave * (place_mm / length)).sum(axis=-1) + phase).sum(axis=-1)
-            for wave, phase, length in zip(self.wave, self.phase, (share.length_mm, REPEAT_MM), strict=True)
-        )
-        left = 1.0 - share.patient - share.near
+    def mixed(self, share: Share, at_mm: F64, quanta: float, own: F64) -> F64:
+        """Deviates of a frame at the place ``at_mm`` [4], [4]; ``own`` [4] belong to it alone."""
+        angle = (self.wave @ at_mm) / share.length_mm[:, None] + self.phase
+        near = sqrt(2.0 / WAVES) * np.cos(angle).sum(axis=1)
+        left = 1.0 - share.patient
         noise = np.minimum(left, NOISE_QUANTA / max(quanta, 1.0))
-        parts = (share.patient, self.patient), (share.near, near), (left - noise, repeat), (noise, own)
-        return np.asarray(sum(np.sqrt(weight) * deviate for weight, deviate in parts))
+        return np.asarray(
+            np.sqrt(share.patient) * self.patient + np.sqrt(left - noise) * near + np.sqrt(noise) * own
+        )  # fmt: skip
 
 
 @lru_cache(4096)
@@ -123,17 +126,23 @@ def _common(episode_seed: int, plane: int) -> _Common:
     Waves are Cauchy-distributed, so that the correlation is exp(-distance) (Rahimi and Recht, NeurIPS 2007).
     """
     rng = stream(episode_seed, "perception", 0, plane)
-    shape = (2, len(CHANNELS), WAVES)
-    wave = rng.standard_normal((*shape, 3)) / np.abs(rng.standard_normal((*shape, 1)))
+    shape = (len(CHANNELS), WAVES)
+    wave = rng.standard_normal((*shape, 4)) / np.abs(rng.standard_normal((*shape, 1)))
     return _Common(rng.standard_normal(len(CHANNELS)), wave, rng.uniform(0.0, 2.0 * np.pi, shape))
 
 
-def _sd_mm(cell: Cell, told: F64, deviates: F64) -> F64:
-    """Reported standard deviations along u and v, [2]."""
+def _errors_mm(cell: Cell, told: F64, deviates: F64) -> tuple[F64, F64]:
+    """Reported standard deviations and true errors along u and v, [2] each."""
     told = np.minimum(np.maximum(told, cell.low), cell.high)
     second = cell.together * deviates[0] + sqrt(1.0 - cell.together**2) * deviates[1]
-    residual = [np.interp(g, KNOTS, q) for g, q in zip((deviates[0], second), cell.spread, strict=True)]
-    return np.exp(cell.sd[:, 0] + (cell.sd[:, 1:] * told).sum(axis=1) + residual)
+    residual = _at(cell.spread, (deviates[0], second))
+    sd = np.exp(cell.sd[:, 0] + cell.sd[:, 1:] @ told + residual)
+    return sd, sd * np.exp(cell.scale @ told) * _at(cell.score, deviates[2:])
+
+
+def _at(quantiles: F64, deviates: Sequence[float] | F64) -> F64:
+    """Values [2] of two distributions at standard normal deviates [2]."""
+    return np.array([np.interp(g, KNOTS, q) for g, q in zip(deviates, quantiles, strict=True)])
 
 
 def _write(out: Estimate, i: int, view: View, mean_uv_mm: F64, sd_mm: F64) -> None:

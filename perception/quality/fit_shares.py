@@ -6,22 +6,20 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
-from perception.error_table import CHANNELS, PLANES, Share
+from perception.error_cells import CHANNELS, PLANES, Share
 
 F64 = NDArray[np.float64]
 
 BINS_MM = (0.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0, 2000.0)
-LENGTHS_MM = (20.0, 30.0, 45.0, 70.0, 100.0, 150.0)
+LENGTHS_MM = np.geomspace(5.0, 300.0, 40)
+PATIENT = np.linspace(0.0, 0.9, 46)
 LEAST_PAIRS = 100
-MOST = 0.95
-"""Of ``patient`` and ``near`` together."""
 
 
 @dataclass(frozen=True)
 class Deviates:
-    """V views: patient, plane, found (else inferred) [V], place [V, 3], normal deviates [V, 4], NaN for none."""
+    """V views: patient, plane, found (else inferred) [V], place [V, 4], normal deviates [V, 4], NaN for none."""
 
     patient: NDArray[np.int64]
     plane: NDArray[np.int64]
@@ -31,7 +29,7 @@ class Deviates:
 
 
 def fit_shares(views: Deviates) -> tuple[tuple[Share, ...], ...]:
-    """Shares by plane, then found and inferred: patient + near * exp(-distance / length) through the correlations."""
+    """Shares by plane, then found and inferred: a curve through the correlations by distance."""
     return tuple(tuple(_share(*correlations(views, p, found)) for found in (True, False)) for p in range(PLANES))
 
 
@@ -51,16 +49,14 @@ def correlations(views: Deviates, plane: int, found: bool) -> tuple[F64, F64, F6
 
 
 def _share(apart_mm: F64, correlation: F64, pairs: F64) -> Share:
-    fits = [_fit(apart_mm, correlation, np.sqrt(pairs), length) for length in LENGTHS_MM]
-    _, patient, near, length = min(fits, key=lambda fit: fit[0])
-    scale = np.minimum(1.0, MOST / np.maximum(patient + near, 1e-9))
-    return Share(patient * scale, near * scale, length)
+    fits = np.array([_fit(apart_mm, column, np.sqrt(pairs)) for column in correlation.T])
+    return Share(fits[:, 0], fits[:, 1])
 
 
-def _fit(apart_mm: F64, correlation: F64, weight: F64, length_mm: float) -> tuple[float, F64, F64, float]:
-    """(squared deviation, patient [4], near [4], length)."""
-    if len(apart_mm) == 0:
-        return 0.0, np.zeros(len(CHANNELS)), np.zeros(len(CHANNELS)), length_mm
-    design = np.column_stack([np.ones(len(apart_mm)), np.exp(-apart_mm / length_mm)]) * weight[:, None]
-    found = [nnls(design, column * weight) for column in correlation.T]
-    return sum(f[1] ** 2 for f in found), *np.array([f[0] for f in found]).T, length_mm
+def _fit(apart_mm: F64, correlation: F64, weight: F64) -> tuple[float, float]:
+    """(patient, length) of patient + (1 - patient) * exp(-distance / length) by least squares over a grid."""
+    patient, length = np.meshgrid(PATIENT, LENGTHS_MM, indexing="ij")
+    falls = np.exp(-apart_mm / length[..., None])
+    curve = patient[..., None] + (1.0 - patient[..., None]) * falls
+    best = np.argmin((weight * np.square(curve - correlation)).sum(axis=-1))
+    return float(patient.flat[best]), float(length.flat[best])

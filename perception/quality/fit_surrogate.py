@@ -18,7 +18,7 @@ from carm_env.tensor_file import digest
 from perception.data.batches import ViewSet
 from perception.data.store import read_info, read_views
 from perception.data.views import DRIVE, LANDMARK
-from perception.error_table import (
+from perception.error_cells import (
     CHANNELS,
     EDGES_MM,
     FOUND,
@@ -26,10 +26,11 @@ from perception.error_table import (
     PLANES,
     REGIONS,
     Cell,
-    ErrorTable,
     outside_mm,
+    place_mm,
     regressors,
-)  # fmt: skip
+)
+from perception.error_table import ErrorTable
 from perception.network import WIDEST_MM
 from perception.quality.answers import Answers, ask
 from perception.quality.calibrate import TARGET, Calibration, calibrated
@@ -42,8 +43,8 @@ Flags = NDArray[np.bool_]
 
 LEAST_VIEWS = 100
 """Cells with fewer views take those of coarser ones."""
-RIDGE = 1.0
-"""Of the regression, in views: keeps coefficients small where a regressor does not vary."""
+RIDGE, SCALE_RIDGE = 1.0, 10.0
+"""Of the regressions of standard deviations and of errors: keep slopes small where a regressor hardly varies."""
 BLURS_MM = np.geomspace(0.5, 50.0, 25)
 
 
@@ -54,7 +55,7 @@ class Errors:
     Attributes:
         patient, plane, region: [V]; known: the truth is known and the answer valid, [V].
         told: regressors, [V, 4]; log_sd: of the reported standard deviations (mm), [V, 2].
-        score: error over reported standard deviation, [V, 2]; place_mm: isocentre relative to the target, [V, 3].
+        score: error over reported standard deviation, [V, 2]; place_mm: see ``error_table``, [V, 4].
         valid: the answer tells something, [V].
     """
 
@@ -84,7 +85,7 @@ class Errors:
         return cls(
             answers.patient, answers.plane, np.searchsorted(EDGES_MM, apart, side="left"),
             regressors(answers.quanta, answers.field_mm, np.maximum(apart, 0.0), offset),
-            np.log(sd), (answers.mean_mm[:, TARGET] - true[:, :2]) / sd, -true,
+            np.log(sd), (answers.mean_mm[:, TARGET] - true[:, :2]) / sd, place_mm(-true, answers.field_mm),
             (answers.valid >= 0) & (np.square(sd).sum(axis=1) < 2 * WIDEST_MM**2),
         )  # fmt: skip
 
@@ -112,13 +113,10 @@ def _cell(errors: Errors, plane: int, region: int, deviates: F64) -> Cell:
     """One cell; the deviates of its own views are written into ``deviates``."""
     chosen, pool = _pools(errors, plane, region)
     told, log_sd, score = errors.told[pool], errors.log_sd[pool], errors.score[pool]
-    design = np.column_stack([np.ones(len(told)), told])
-    centre = design.mean(axis=0) * [0, 1, 1, 1, 1]
-    penalty = RIDGE * np.diag([0.0, 1, 1, 1, 1])
-    spread_out = design - centre
-    slopes = np.linalg.solve(spread_out.T @ spread_out + penalty, spread_out.T @ log_sd)
-    slopes[0] -= centre @ slopes
-    residual = log_sd - design @ slopes
+    sd = _regression(told, log_sd, RIDGE)
+    residual = log_sd - sd[0] - told @ sd[1:]
+    scale = _regression(told, np.log(np.maximum(np.abs(score), 1e-3)), SCALE_RIDGE)[1:]
+    score = score / np.exp(told @ scale)
     normal = np.column_stack([_normal(residual), _normal(score)])
     together = float(np.clip((normal[:, 0] * normal[:, 1]).mean() / np.square(normal[:, 0]).mean(), -0.99, 0.99))
     normal[:, 1] = (normal[:, 1] - together * normal[:, 0]) / np.sqrt(1 - together**2)
@@ -127,9 +125,17 @@ def _cell(errors: Errors, plane: int, region: int, deviates: F64) -> Cell:
         deviates[own] = normal
     valid = (errors.valid[chosen].sum() + 0.5) / (chosen.sum() + 0.5)
     return Cell(
-        float(chosen.sum()), float(valid), told.min(axis=0), told.max(axis=0), slopes.T, together,
-        _quantiles(residual), _quantiles(score),
+        float(chosen.sum()), float(valid), told.min(axis=0), told.max(axis=0), sd.T, together,
+        _quantiles(residual), scale.T, _quantiles(score),
     )  # fmt: skip
+
+
+def _regression(told: F64, values: F64, ridge: float) -> F64:
+    """Constant and slopes of values [V, 2], [5, 2]; slopes are drawn to 0 as by ``ridge`` views."""
+    centre = told.mean(axis=0)
+    apart = told - centre
+    slopes = np.linalg.solve(apart.T @ apart + ridge * np.eye(apart.shape[1]), apart.T @ (values - values.mean(axis=0)))
+    return np.concatenate([(values.mean(axis=0) - centre @ slopes)[None], slopes])
 
 
 def _pools(errors: Errors, plane: int, region: int) -> tuple[Flags, Flags]:
