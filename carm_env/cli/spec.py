@@ -70,22 +70,23 @@ def describe(config: dict[str, Any], spec: RunSpec, seeds: Sequence[int]) -> dic
 
 
 def checkpoints(spec: RunSpec) -> dict[str, str]:
-    """Hash of the network in the loop, by the name of its perception; empty without one.
+    """Hash of the network in the loop, or of the surrogate's errors, by the name of its perception; empty without one.
 
     Raises:
-        CarmError: weights that cannot be read.
+        CarmError: a file that cannot be read.
     """
-    name = spec.env_kwargs["perception"]
-    if name != "network":
+    name, args = spec.env_kwargs["perception"], spec.env_kwargs["perception_args"]
+    if name not in ("network", "surrogate"):
         return {}
     from carm_env.tensor_file import digest
-    from perception.network import SHIPPED
+    from perception import network, surrogate
 
-    weights = Path(str(spec.env_kwargs["perception_args"].get("weights") or SHIPPED))
+    key, shipped = ("weights", network.SHIPPED) if name == "network" else ("errors", surrogate.SHIPPED)
+    file = Path(str(args.get(key) or shipped))
     try:
-        return {name: digest(weights)}
+        return {name: digest(file)}
     except OSError as error:
-        raise CarmError(f"weights {weights} cannot be read: {error.strerror}; want a safetensors file") from None
+        raise CarmError(f"{file} of perception={name} cannot be read: {error.strerror}; want a file") from None
 
 
 def _inputs(spec: RunSpec) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from carm_env.cli.main import main
+from carm_env.sim.localisers import make_localiser
 
 
 def test_data_train_and_eval_work_on_each_other(cohort, tmp_path, here, capfd):
@@ -25,6 +26,10 @@ def test_data_train_and_eval_work_on_each_other(cohort, tmp_path, here, capfd):
     assert sorted(p.name for p in out.iterdir()) == [
         "localizer-small.json", "localizer-small.safetensors", "state.safetensors",
     ]  # fmt: skip
+    errors = tmp_path / "deep" / "errors.json"
+    argv = ["perception", "surrogate", f"weights={weights}", f"data={data}", "split=all", f"out={errors}"]
+    assert main(argv) == 0
+    assert make_localiser("surrogate", errors=str(errors)).table.source["command"].endswith("errors.json")
 
 
 def test_a_cohort_of_which_nothing_can_be_viewed_is_refused(cohort, tmp_path, here, capsys):
