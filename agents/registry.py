@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.rl.learned import Learned
 from agents.scripted.blind_check import BlindCheck
 from agents.scripted.continuous import Continuous
 from agents.scripted.covariance_gated import CovarianceGated
@@ -37,6 +38,7 @@ POLICIES: dict[str, Callable[..., Policy]] = {
     "landmark_ladder": LandmarkLadder,
     "covariance_gated": CovarianceGated,
     "low_dose_scout": LowDoseScout,
+    "learned": Learned,
     "step_and_shoot": StepAndShoot,
     "continuous": Continuous,
     "oracle": Oracle,

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.rl.features import features
-from agents.rl.orders import CHOICES, thresholds
 from agents.rl.waypoints import Course, Waypoints
 from agents.scripted.view import View
 from carm_env.errors import CarmError
@@ -64,13 +63,9 @@ class Learned(Waypoints):
         import torch
 
         told = torch.from_numpy(features(self, view, memory))[None]
-        image = None if self.image is None else torch.from_numpy(self.image[memory.lane : memory.lane + 1] / 255.0)
+        image = None if self.image is None else torch.from_numpy(self.image[memory.lane : memory.lane + 1])
         with torch.inference_mode():
-            scores = self.net(told, None if image is None else image.float())[0].numpy()
-        if self.net.shape.head == "bins":
-            return thresholds(np.tanh(scores))
-        ends = np.cumsum(list(CHOICES.values()))[:-1]
-        return np.array([part.argmax() for part in np.split(scores, ends)])
+            return self.net.choices(told, image)[0]
 
     def _check(self, observation: Mapping[str, NDArray[Any]]) -> None:
         """Raises CarmError for observations of another space than it was trained on."""

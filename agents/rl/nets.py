@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agents.rl.features import NAMES
-from agents.rl.orders import CHOICES
+from agents.rl.orders import CHOICES, thresholds
 from carm_env.errors import CarmError
 from carm_env.tensor_file import load_arrays, save_arrays
 
@@ -72,6 +73,18 @@ class DecisionNet(nn.Module):
             assert image is not None
             features = torch.cat([features, self.eyes(image)], dim=1)
         return self.head(self.body(features))  # type: ignore[no-any-return]
+
+    def choices(self, features: Tensor, image: Tensor | None = None) -> NDArray[np.int64]:
+        """The most likely decisions, one index for each of ``orders.CHOICES``, [N, parts].
+
+        Args:
+            features: float32 [N, 29]. image: uint8 [N, planes, P, P].
+        """
+        scores = self(features, None if image is None else image.float() / 255.0).numpy()
+        if self.shape.head == "bins":
+            return thresholds(np.tanh(scores))
+        ends = np.cumsum(list(CHOICES.values()))[:-1]
+        return np.stack([part.argmax(axis=1) for part in np.split(scores, ends, axis=1)], axis=1)
 
 
 def save_policy(path: Path, net: DecisionNet, record: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ COMMANDS = {
     "patients": "check a CT, list a cohort, write generated patients to files",
     "bench": "suites of measurements: policies, perception errors, renderers",
     "perception": "data, training and evaluation of networks",
+    "train": "a policy learns: PPO or SAC, evaluated on unseen patients",
     "throughput": "steps and frames per second of every stage on this machine, as JSON",
     "doctor": "what works here and what is missing",
 }

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import join
 from typing import Any
 
+from carm_env.cli.bar import progress_bar
 from carm_env.cli.structured import read_settings
 from carm_env.errors import CarmError
 
@@ -63,19 +62,6 @@ def main(argv: list[str]) -> int:
     return commands[argv[0]](argv[1:])
 
 
-@contextmanager
-def _bar(what: str, total: int) -> Iterator[Any]:
-    """A function that is told (done, note)."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
-    shown = Console(stderr=True)
-    with Progress(*columns, console=shown, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda done, note="": progress.update(task, completed=done, description=f"{what} {note}".strip())
-
-
 def _data(argv: list[str]) -> int:
     from carm_env.patient.cohort import load_cohort
     from perception.data.make import DataConfig, make_dataset
@@ -83,7 +69,7 @@ def _data(argv: list[str]) -> int:
     config = read_settings(DataConfig, argv)
     total = len(load_cohort(config.cohort).select(config.split))
     left_out = []
-    with _bar("patients", total) as tell:
+    with progress_bar("patients", total) as tell:
         for done in make_dataset(config):
             left_out += [done.trouble] if done.trouble else []
             tell(total - done.left)
@@ -99,7 +85,7 @@ def _train(argv: list[str]) -> int:
     from perception.train.localiser import TrainConfig, train_localiser
 
     config = read_settings(TrainConfig, argv)
-    with _bar("steps", config.steps) as tell:
+    with progress_bar("steps", config.steps) as tell:
         card = train_localiser(
             config, join(["carm", "perception", "train", *argv]),
             lambda step, terms: tell(step, f"loss {sum(terms.values()):.2f}"),
