@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -74,18 +75,18 @@ class SurrogateLocaliser:
 
     def _fill(self, out: Estimate, i: int, frames: Frames, context: Context, draws: F64) -> None:
         view, plane = View.of(frames, i), int(frames.plane[i])
-        across, along = view.beyond_mm(np.vstack([context.target_mm[i], context.landmarks_mm[i]]))
+        across, along = view.beyond_mm(np.concatenate([context.target_mm[i : i + 1], context.landmarks_mm[i]]))
         if not (np.isfinite(across[0] + along[0]) and across[0] <= BODY_MM[plane]):
             return
         apart = outside_mm(across, along)
-        region = int(np.searchsorted(EDGES_MM, apart[0], side="left"))
+        region = bisect_left(EDGES_MM, float(apart[0]))
         cell, share = self.table.cells[plane][region], self.table.shares[plane][int(region >= FOUND)]
         if 0.5 * (1.0 + erf(draws[4] / sqrt(2.0))) > cell.valid:
             return
         quanta, field_mm = float(frames.quanta[i]), float(frames.field_mm[i])
         common = _common(int(context.episode_seed[i]), plane)
         deviates = common.mixed(share, place_mm(view.isocentre_mm, field_mm), quanta, draws[:4])
-        true = np.stack([view.u, view.v]) @ (context.target_mm[i] - view.isocentre_mm)
+        true = np.array([view.u, view.v]) @ (context.target_mm[i] - view.isocentre_mm)
         told = regressors(quanta, field_mm, max(float(apart[0]), 0.0), sqrt(true @ true))
         sd, error = _errors_mm(cell, told, deviates)
         _write(out, i, view, true + error, sd)
@@ -142,7 +143,7 @@ def _errors_mm(cell: Cell, told: F64, deviates: F64) -> tuple[F64, F64]:
 
 def _at(quantiles: F64, deviates: Sequence[float] | F64) -> F64:
     """Values [2] of two distributions at standard normal deviates [2]."""
-    return np.array([np.interp(g, KNOTS, q) for g, q in zip(deviates, quantiles, strict=True)])
+    return np.array([np.interp(deviates[0], KNOTS, quantiles[0]), np.interp(deviates[1], KNOTS, quantiles[1])])
 
 
 def _write(out: Estimate, i: int, view: View, mean_uv_mm: F64, sd_mm: F64) -> None:
@@ -150,5 +151,5 @@ def _write(out: Estimate, i: int, view: View, mean_uv_mm: F64, sd_mm: F64) -> No
     unseen = max(UNSEEN_SD_MM**2, 0.5 * (u2 + v2))
     out.valid[i] = True
     out.displacement_mm[i] = mean_uv_mm[0] * view.u + mean_uv_mm[1] * view.v
-    axes = np.stack([view.u, view.v, view.beam])
+    axes = np.array([view.u, view.v, view.beam])
     out.covariance_mm2[i] = (axes.T * [u2, v2, unseen]) @ axes
