@@ -44,11 +44,7 @@ def f1(predicted: ArrayLike, true: ArrayLike, classes: int) -> dict[str, float]:
 
 def measure(answers: Answers, calibration: Calibration) -> dict[str, Any]:
     """Everything that is reported of calibrated answers, as plain JSON values."""
-    at_landmark = (answers.kind == LANDMARK) & (answers.is_nearest >= 0)
-    landmark = answers.where(at_landmark)
-    right = (landmark.nearest.argmax(1) == landmark.is_nearest).astype(float)
-    seen, said = answers.is_visible[:, :TARGET], answers.visible[:, :TARGET] > 0
-    hits = float((seen & said).sum())
+    landmark, right = _named(answers)
     return {
         "views": len(answers.valid),
         "patients": len(np.unique(answers.patient)),
@@ -58,8 +54,10 @@ def measure(answers: Answers, calibration: Calibration) -> dict[str, Any]:
             "macro_f1": f1(landmark.nearest.argmax(1), landmark.is_nearest, TARGET)["macro"] if len(right) else None,
         },
         "visible_landmarks": {
-            "micro_f1": 2 * hits / max(float(seen.sum() + said.sum()), 1.0),
-            "expected_calibration_error": expected_calibration_error(answers.visible[:, :TARGET], seen),
+            "micro_f1": _visible_f1(answers),
+            "expected_calibration_error": expected_calibration_error(
+                answers.visible[:, :TARGET], answers.is_visible[:, :TARGET]
+            ),
         },
         "target": target_figures(answers),
         "coverage": coverage(answers, calibration),
@@ -67,18 +65,52 @@ def measure(answers: Answers, calibration: Calibration) -> dict[str, Any]:
     }
 
 
-def target_figures(answers: Answers) -> dict[str, Any]:
-    """In-plane error of the target: everywhere, near the isocentre, in the field, outside of it; by plane."""
-    error, known = answers.error_mm(TARGET), np.asarray(np.isfinite(answers.true_mm[:, TARGET]).all(-1))
+def in_short(answers: Answers) -> dict[str, Any]:
+    """One patient's figures in a flat row, without intervals, which one does not give; None where no view is."""
+    _, right = _named(answers)
+    row: dict[str, Any] = {
+        "views": len(answers.valid),
+        "landmark_views": len(right),
+        "nearest_micro_f1": round(float(right.mean()), 4) if len(right) else None,
+        "visible_micro_f1": round(_visible_f1(answers), 4),
+    }
+    error = answers.error_mm(TARGET)
+    for name, chosen in _groups(answers).items():
+        values = error[chosen]
+        row[f"{name}_views"] = len(values)
+        for what, percent in (("median", 50), ("p95", 95)):
+            row[f"{name}_{what}_mm"] = round(float(np.percentile(values, percent)), 2) if len(values) else None
+    return row
+
+
+def _named(answers: Answers) -> tuple[Answers, F64]:
+    """The landmark views, and whether the nearest landmark was named in each (0 or 1)."""
+    landmark = answers.where((answers.kind == LANDMARK) & (answers.is_nearest >= 0))
+    return landmark, (landmark.nearest.argmax(1) == landmark.is_nearest).astype(float)
+
+
+def _visible_f1(answers: Answers) -> float:
+    seen, said = answers.is_visible[:, :TARGET], answers.visible[:, :TARGET] > 0
+    return 2.0 * float((seen & said).sum()) / max(float(seen.sum() + said.sum()), 1.0)
+
+
+def _groups(answers: Answers) -> dict[str, NDArray[np.bool_]]:
+    """Views by where the target is; none of those in which it is unknown."""
+    known = np.asarray(np.isfinite(answers.true_mm[:, TARGET]).all(-1))
     inside = answers.is_visible[:, TARGET]
-    groups = {
+    return {
         "everywhere": known,
         "within_40mm": known & (answers.distance_mm(TARGET) <= NEAR_MM),
         "in_field": known & inside,
         "outside": known & ~inside,
     }
+
+
+def target_figures(answers: Answers) -> dict[str, Any]:
+    """In-plane error of the target: everywhere, near the isocentre, in the field, outside of it; by plane."""
+    error = answers.error_mm(TARGET)
     out: dict[str, Any] = {}
-    for name, chosen in groups.items():
+    for name, chosen in _groups(answers).items():
         out[name] = _errors(error, answers, chosen)
         for plane, letter in enumerate("ab"):
             out[f"{name}_{letter}"] = _errors(error, answers, chosen & (answers.plane == plane))

@@ -21,7 +21,7 @@ from perception.data.views import DRIVE, LANDMARK
 from perception.nets.registry import make_net
 from perception.quality.answers import ask
 from perception.quality.calibrate import Calibration, calibrate, calibrated
-from perception.quality.measure import measure
+from perception.quality.measure import in_short, measure
 from perception.train.loop import LoopSettings, train
 from perception.train.losses import Weights, localiser_loss
 from perception.weights import load_net, save_net
@@ -142,7 +142,7 @@ def write_card(
 
 
 def evaluate(weights: Path, data: Path, split: str, patients: int | None = None) -> dict[str, Any]:
-    """Figures of weights on a data set's split, in all and for each patient.
+    """Figures of weights on a data set's split, in all (see `measure`) and for each patient (see `in_short`).
 
     Raises:
         CarmError: no such weights or views.
@@ -152,5 +152,5 @@ def evaluate(weights: Path, data: Path, split: str, patients: int | None = None)
     views = ViewSet(read_views(data, split, KINDS, patients))
     answers = calibrated(ask(net, views), calibration)
     names = views.views.columns["patient"].astype(str)
-    each = {name.rsplit("/", 1)[-1]: measure(answers.where(names == name), calibration) for name in sorted(set(names))}
+    each = {name.rsplit("/", 1)[-1]: in_short(answers.where(names == name)) for name in sorted(set(names))}
     return {"weights": digest(weights), "split": split, "all": measure(answers, calibration), "patients": each}

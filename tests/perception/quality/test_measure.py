@@ -10,7 +10,7 @@ import pytest
 from perception.data.views import DRIVE, LANDMARK
 from perception.quality import measure as module
 from perception.quality.calibrate import Calibration
-from perception.quality.measure import clustered, f1, measure
+from perception.quality.measure import clustered, f1, in_short, measure
 from tests.perception.quality.synthetic import answers
 
 
@@ -67,6 +67,26 @@ def test_figures_of_known_answers(quick):
         assert figures["target"][name]["p95_mm"][0] == pytest.approx(np.percentile(error[chosen], 95))
     near = np.linalg.norm(made.true_mm[:, 20], axis=1) <= 40
     assert figures["target"]["within_40mm"]["views"] == near.sum()
+
+
+def test_a_patients_row_agrees_with_the_figures_of_that_patient_alone(quick):
+    made = answers(400)
+    alone = made.where(made.patient == 0)
+    row, figures = plain(in_short(alone)), measure(alone, Calibration())
+    assert row["landmark_views"] == figures["nearest_landmark"]["views"]
+    assert row["nearest_micro_f1"] == pytest.approx(figures["nearest_landmark"]["micro_f1"][0], abs=1e-4)
+    assert row["visible_micro_f1"] == pytest.approx(figures["visible_landmarks"]["micro_f1"], abs=1e-4)
+    for name in ("everywhere", "within_40mm", "in_field", "outside"):
+        assert row[f"{name}_views"] == figures["target"][name]["views"]
+        for what in ("median_mm", "p95_mm"):
+            assert row[f"{name}_{what}"] == pytest.approx(figures["target"][name][what][0], abs=0.01)
+
+
+def test_a_patients_row_holds_none_where_no_view_is():
+    nothing = answers(40).where(np.zeros(40, bool))
+    row = plain(in_short(nothing))
+    assert row["views"] == 0
+    assert row["nearest_micro_f1"] is None and row["in_field_median_mm"] is None
 
 
 def test_visible_landmarks_by_hand(quick):
