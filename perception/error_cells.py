@@ -17,7 +17,9 @@ PLANES, AXES, FOUND = 2, 2, 2
 KNOTS = np.linspace(-3.0, 3.0, 25)
 """Standard normal deviates at which distributions are tabulated."""
 CHANNELS = ("sd_u", "sd_v", "error_u", "error_v")
-REGRESSORS = ("quanta", "field", "outside", "offset")
+REGRESSORS = ("quanta", "field", "outside", "offset", "tilt")
+REACHES = np.array([50.0, 50.0, 10.0])
+"""Millimetres, millimetres and degrees at which the growing regressors become logarithmic: estimates."""
 FIELD_MM = 60.0
 """Of ``place_mm``: over 200 poses of 5 phantoms, four fifths of a field correlate as a move by 10 to 20 mm does."""
 
@@ -28,11 +30,11 @@ class Cell:
 
     Attributes:
         views: that it rests on; valid: share of frames that tell anything.
-        low, high: range of ``regressors`` in them, [4]; beyond it they are clipped.
-        sd: coefficients of the log standard deviation (mm) in u and v: a constant, then the regressors, [2, 5].
+        low, high: range of ``regressors`` in them, [5]; beyond it they are clipped.
+        sd: coefficients of the log standard deviation (mm) in u and v: a constant, then the regressors, [2, 6].
         together: correlation of both axes' residuals of that, as normal deviates.
         spread: its residuals at ``KNOTS``, [2, 25].
-        scale: slopes of the logarithm of error over reported standard deviation, [2, 4]; score: the rest, [2, 25].
+        scale: slopes of the logarithm of error over reported standard deviation, [2, 5]; score: the rest, [2, 25].
     """
 
     views: float
@@ -59,16 +61,23 @@ class Share:
     length_mm: F64
 
 
-def regressors(quanta: ArrayLike, field_mm: ArrayLike, outside_mm: ArrayLike, offset_mm: ArrayLike) -> F64:
-    """What the log standard deviation depends on, [..., 4].
+def regressors(
+    quanta: ArrayLike, field_mm: ArrayLike, outside_mm: ArrayLike, offset_mm: ArrayLike, tilt_deg: ArrayLike
+) -> F64:
+    """What the log standard deviation depends on, [..., 5].
 
     Args:
         quanta: per mm2 of detector; field_mm: side at the isocentre; outside_mm: distance of the target from the
-            field, 0 inside; offset_mm: from the isocentre, at right angles to the beam.
+            field, 0 inside; offset_mm: from the isocentre, at right angles to the beam; tilt_deg: see ``tilt_deg``.
     """
     shares = np.array([np.maximum(quanta, 1.0) / 1000.0, np.divide(field_mm, 200.0)])
-    distances = np.array([outside_mm, offset_mm]) / 50.0
-    return np.concatenate([np.log(shares), np.log1p(distances)]).T
+    growing = np.array([outside_mm, offset_mm, tilt_deg]).T / REACHES
+    return np.concatenate([np.log(shares).T, np.log1p(growing)], axis=-1)
+
+
+def tilt_deg(primary_deg: ArrayLike, secondary_deg: ArrayLike, plane: ArrayLike) -> F64:
+    """How far a view is from the frontal (plane A) or lateral one (plane B), degrees."""
+    return np.hypot(np.subtract(primary_deg, np.multiply(plane, 90.0)), secondary_deg)
 
 
 def place_mm(isocentre_mm: F64, field_mm: ArrayLike) -> F64:

@@ -28,6 +28,7 @@ from perception.error_cells import (
     outside_mm,
     place_mm,
     regressors,
+    tilt_deg,
 )
 from perception.error_table import ErrorTable
 
@@ -47,10 +48,10 @@ class SurrogateLocaliser:
     """Errors drawn from a table of what a network did to patients that it was not trained on; blind to the image.
 
     The reported standard deviation in u and v depends on plane, region (target well inside of the field, near its edge,
-    outside by classes of distance), quanta, field and distance; the true error is that times a deviate of the region's
-    own distribution. Deviates are correlated from frame to frame of an episode and plane: in part everywhere, for the
-    rest at near places (a Gaussian random field of random cosines), so that repeated frames differ in quantum noise
-    only. Where a landmark is the goal it errs as for the target.
+    outside by classes of distance), quanta, field, distance and tilt; the true error is that times a deviate of the
+    region's own distribution. Deviates are correlated from frame to frame of an episode and plane: in part everywhere,
+    for the rest at near places (a Gaussian random field of random cosines), so that repeated frames differ in quantum
+    noise only. Where a landmark is the goal it errs as for the target.
 
     Args:
         errors: JSON file of `carm perception surrogate`; the shipped one by default.
@@ -87,7 +88,8 @@ class SurrogateLocaliser:
         common = _common(int(context.episode_seed[i]), plane)
         deviates = common.mixed(share, place_mm(view.isocentre_mm, field_mm), quanta, draws[:4])
         true = np.array([view.u, view.v]) @ (context.target_mm[i] - view.isocentre_mm)
-        told = regressors(quanta, field_mm, max(float(apart[0]), 0.0), sqrt(true @ true))
+        tilt = float(tilt_deg(frames.angles_deg[i, 0], frames.angles_deg[i, 1], plane))
+        told = regressors(quanta, field_mm, max(float(apart[0]), 0.0), sqrt(true @ true), tilt)
         sd, error = _errors_mm(cell, told, deviates)
         _write(out, i, view, true + error, sd)
         if np.isfinite(apart[1:]).any():

@@ -29,6 +29,7 @@ from perception.error_cells import (
     outside_mm,
     place_mm,
     regressors,
+    tilt_deg,
 )
 from perception.error_table import ErrorTable
 from perception.network import WIDEST_MM
@@ -54,7 +55,7 @@ class Errors:
 
     Attributes:
         patient, plane, region: [V]; known: the truth is known and the answer valid, [V].
-        told: regressors, [V, 4]; log_sd: of the reported standard deviations (mm), [V, 2].
+        told: regressors, [V, 5]; log_sd: of the reported standard deviations (mm), [V, 2].
         score: error over reported standard deviation, [V, 2]; place_mm: see ``error_table``, [V, 4].
         valid: the answer tells something, [V].
     """
@@ -69,14 +70,14 @@ class Errors:
     valid: Flags
 
     @classmethod
-    def of(cls, answers: Answers, sod_mm: F64) -> Errors:
+    def of(cls, answers: Answers, sod_mm: F64, tilt: F64) -> Errors:
         """From calibrated answers; views without a target are left out.
 
         Args:
-            sod_mm: distance from source to isocentre, [V].
+            sod_mm: distance from source to isocentre, [V]; tilt: of the views, degrees, [V].
         """
         known = np.asarray(np.isfinite(answers.true_mm[:, TARGET]).all(-1))
-        answers, sod_mm = answers.where(known), sod_mm[known]
+        answers, sod_mm, tilt = answers.where(known), sod_mm[known], tilt[known]
         true, covariance = answers.true_mm[:, TARGET], answers.covariance_mm2[:, TARGET]
         scaled = np.abs(true[:, :2]) * (sod_mm / (sod_mm + true[:, 2]))[:, None]
         apart = outside_mm(*(scaled - 0.5 * answers.field_mm[:, None]).T)
@@ -84,7 +85,7 @@ class Errors:
         offset = np.linalg.norm(true[:, :2], axis=1)
         return cls(
             answers.patient, answers.plane, np.searchsorted(EDGES_MM, apart, side="left"),
-            regressors(answers.quanta, answers.field_mm, np.maximum(apart, 0.0), offset),
+            regressors(answers.quanta, answers.field_mm, np.maximum(apart, 0.0), offset, tilt),
             np.log(sd), (answers.mean_mm[:, TARGET] - true[:, :2]) / sd, place_mm(-true, answers.field_mm),
             (answers.valid >= 0) & (np.square(sd).sum(axis=1) < 2 * WIDEST_MM**2),
         )  # fmt: skip
@@ -131,7 +132,7 @@ def _cell(errors: Errors, plane: int, region: int, deviates: F64) -> Cell:
 
 
 def _regression(told: F64, values: F64, ridge: float) -> F64:
-    """Constant and slopes of values [V, 2], [5, 2]; slopes are drawn to 0 as by ``ridge`` views."""
+    """Constant and slopes of values [V, 2], [6, 2]; slopes are drawn to 0 as by ``ridge`` views."""
     centre = told.mean(axis=0)
     apart = told - centre
     slopes = np.linalg.solve(apart.T @ apart + ridge * np.eye(apart.shape[1]), apart.T @ (values - values.mean(axis=0)))
@@ -202,4 +203,6 @@ def fit_surrogate(weights: Path, data: Path, split: str, command: str) -> ErrorT
         "weights": digest(weights), "command": command, "data": {**read_info(data), "split": split},
         "patients": len(np.unique(answers.patient)),
     }  # fmt: skip
-    return fit_table(Errors.of(answers, views.views.columns["sod_mm"].astype(float)), fit_landmarks(answers), source)
+    c = views.views.columns
+    tilt = tilt_deg(c["primary_deg"], c["secondary_deg"], c["plane"])
+    return fit_table(Errors.of(answers, c["sod_mm"].astype(float), tilt), fit_landmarks(answers), source)

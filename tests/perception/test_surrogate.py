@@ -105,7 +105,7 @@ def test_errors_of_an_episode_part_with_distance_and_those_of_episodes_have_noth
 def test_errors_have_the_quantiles_of_the_table(surrogate, below_mm, region):
     error, sd = over_episodes(surrogate, TARGET_MM - [0.0, 0.0, below_mm], 3000)
     cell = surrogate.table.cells[0][REGIONS.index(region)]
-    told = regressors(2000.0, FULL_MM, max(below_mm - FULL_MM / 2, 0.0), below_mm)
+    told = regressors(2000.0, FULL_MM, max(below_mm - FULL_MM / 2, 0.0), below_mm, 0.0)
     scale = np.exp(cell.scale @ np.clip(told, cell.low, cell.high))
     score = (error / sd)[:, 0] * [1.0, -1.0] / scale
     for axis in (0, 1):

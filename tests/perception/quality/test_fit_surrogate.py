@@ -18,7 +18,8 @@ def errors(n=6000, seed=0, inflation=2.0, plane=None, scale=0.0, invalid=0.0):
     """n views whose log standard deviation is 1 + 0.5 * log(field / 200) + a normal of 0.3."""
     rng = np.random.default_rng(seed)
     region = rng.integers(len(REGIONS), size=n)
-    told = regressors(rng.uniform(50, 1000, n), rng.uniform(60, 214, n), 60.0 * region, rng.uniform(0, 300, n))
+    offset, tilt = rng.uniform(0, 300, n), rng.uniform(0, 30, n)
+    told = regressors(rng.uniform(50, 1000, n), rng.uniform(60, 214, n), 60.0 * region, offset, tilt)
     score = inflation * np.exp(scale * told[:, [3]]) * rng.normal(size=(n, 2))
     return Errors(
         rng.integers(8, size=n), rng.integers(2, size=n) if plane is None else np.full(n, plane), region, told,
@@ -74,7 +75,7 @@ def test_what_views_of_a_patient_have_in_common_is_found(patient_share, length_m
 
 
 def test_a_calibrated_network_needs_no_inflation():
-    table = fit_table(Errors.of(answers(8000), np.full(8000, 785.0)), (1.0, 1.0), SOURCE)
+    table = fit_table(Errors.of(answers(8000), np.full(8000, 785.0), np.zeros(8000)), (1.0, 1.0), SOURCE)
     spread = np.array([np.ptp(cell.score[:, [8, 16]], axis=1) for cell in table.cells[0][: FOUND + 1]])
     assert spread.mean() == pytest.approx(2.0, abs=0.4)
     assert KNOTS[[8, 16]].tolist() == [-1.0, 1.0]
@@ -83,7 +84,7 @@ def test_a_calibrated_network_needs_no_inflation():
 def test_views_without_a_target_are_left_out():
     some = answers(500)
     some.true_mm[:100, -1] = np.nan
-    assert len(Errors.of(some, np.full(500, 785.0)).valid) == 400
+    assert len(Errors.of(some, np.full(500, 785.0), np.zeros(500)).valid) == 400
 
 
 def test_landmarks_that_are_always_right_are_hardly_blurred():
