@@ -79,6 +79,16 @@ class TrainConfig:
         return {name: value for name, value in asdict(self).items() if name not in ("out", "steps")}
 
 
+@dataclass(frozen=True)
+class Falling:
+    """A learning rate that falls to a tenth over a training."""
+
+    first: float
+
+    def __call__(self, remaining: float) -> float:
+        return self.first * (0.1 + 0.9 * remaining)
+
+
 def train(config: TrainConfig, command: str, tell: Callable[[int, str], None]) -> dict[str, Any]:
     """Trains, or goes on; ``out/learned.safetensors`` is the best policy so far, its card beside it.
 
@@ -121,7 +131,7 @@ def _model(config: TrainConfig, env: Sb3VecEnv, progress: Progress) -> BaseAlgor
         return kind.load(progress.state, env=env, device="cpu")
     image = config.observation == "image"
     how: dict[str, Any] = {
-        "policy": "MultiInputPolicy" if image else "MlpPolicy", "env": env, "learning_rate": config.rate,
+        "policy": "MultiInputPolicy" if image else "MlpPolicy", "env": env, "learning_rate": Falling(config.rate),
         "gamma": GAMMA, "seed": config.seed, "device": "cpu",
     }  # fmt: skip
     policy: dict[str, Any] = {"net_arch": list(HIDDEN)}
@@ -130,7 +140,7 @@ def _model(config: TrainConfig, env: Sb3VecEnv, progress: Progress) -> BaseAlgor
     if kind is PPO:
         steps = max(8, 2048 // config.lanes)
         batch = min(512, steps * config.lanes)
-        return PPO(**how, n_steps=steps, batch_size=batch, n_epochs=8, ent_coef=0.005, policy_kwargs=policy)
+        return PPO(**how, n_steps=steps, batch_size=batch, n_epochs=8, ent_coef=0.005, target_kl=0.03, policy_kwargs=policy)
     most = 20_000 if image else 200_000
     return SAC(
         **how, buffer_size=most, learning_starts=1000, batch_size=256, gradient_steps=max(1, config.lanes // 4),

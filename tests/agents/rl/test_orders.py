@@ -10,6 +10,7 @@ from agents.scripted.memory import NORMAL
 from carm_env.sim.task import VERIFY_FIELD_MM
 
 HERE, TARGET = np.array([0.0, -200.0, -900.0]), np.array([10.0, -180.0, -100.0])
+ASIDE = np.array([0.0, 0.0, 40.0])
 choices = st.tuples(*[st.integers(0, count - 1) for count in CHOICES.values()]).map(np.array)
 
 
@@ -25,8 +26,8 @@ def at(verb, **parts):
 def test_every_decision_is_an_order_within_what_lies_between_here_and_the_target(drawn, verified):
     order = order_of(drawn, HERE, TARGET, verified)
     low, high = np.minimum(HERE, TARGET), np.maximum(HERE, TARGET)
-    assert (order.goal_mm >= low - [0, 0, 40]).all()
-    assert (order.goal_mm <= high + [0, 0, 40]).all()
+    assert (order.goal_mm >= low - ASIDE).all()
+    assert (order.goal_mm <= high + ASIDE).all()
     assert (order.look is None) == (order.verb == "declare")
 
 
@@ -61,6 +62,5 @@ def test_a_box_is_cut_into_equal_bins():
     ends = thresholds(np.stack([-np.ones(len(count)), np.ones(len(count))]))
     assert (ends[0] == 0).all()
     assert (ends[1] == count - 1).all()
-    fields = thresholds(np.linspace(-0.999, 0.999, 4 * 50)[:, None] * np.ones(len(count)))[:, list(CHOICES).index("field")]
-    assert (np.bincount(fields) == 50).all()
-    assert len(FIELDS_MM) == 4
+    spread = np.linspace(-0.999, 0.999, 50 * len(FIELDS_MM))[:, None] * np.ones(len(count))
+    assert (np.bincount(thresholds(spread)[:, list(CHOICES).index("field")]) == 50).all()

@@ -34,7 +34,7 @@ def test_random_decisions_keep_to_the_spaces_and_end_episodes(practice):
             ended += 1
             assert env.single_observation_space.contains(info["final_obs"][lane])
             assert info["final_info"]["episode_seed"][lane] != env.simulator.result.episode_seed[lane]
-    assert ended > 3
+    assert ended > 1
 
 
 def test_a_seed_fixes_the_course(practice):
