@@ -161,7 +161,21 @@ def figures(name: str, spec: SeedRun, data: Path, folder: Path) -> tuple[str, di
     common = {"task": spec.task, "net": spec.net, "batch_dependent": net.batch_dependent, "views": len(views)}
     if spec.task == "place":
         return name, common | _place(said, views.place_mm.astype(float), np.array(record["largest_mm"]), patient)
-    return name, common | _classified(said, views.views.columns["label"], patient)
+    label = views.views.columns["label"]
+    near = centred(views.points_mm, label, read_info(data)["counts"]["jitter_mm"])
+    return name, common | _classified(said, label, patient) | {
+        "centred": {"views": int(near.sum())} | _classified(said[near], label[near], patient[near])
+    }  # fmt: skip
+
+
+def centred(points_mm: Any, label: Any, jitter_mm: float) -> Any:
+    """Landmark views whose landmark lies where it was to lie, [V]: the table's travel ends before some arms do.
+
+    Args:
+        points_mm: in image axes, [V, K or more, 3]; label: landmark of each view, [V]; jitter_mm: of the data.
+    """
+    apart = points_mm[np.arange(len(label)), label, :2]
+    return (np.abs(apart) <= jitter_mm + 0.01).all(axis=1)
 
 
 def _place(said: Any, true_mm: Any, largest_mm: Any, patient: Any) -> dict[str, Any]:

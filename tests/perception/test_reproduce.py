@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
 from carm_env.errors import CarmError
 from perception import reproduce as module
-from perception.reproduce import PRESETS, Preset, ReproduceConfig, reproduce, runs
+from perception.reproduce import PRESETS, Preset, ReproduceConfig, centred, reproduce, runs
 from perception.train.seed_tasks import SeedRun, adopt, start_net
 from perception.weights import load_net, save_net
 
@@ -41,6 +42,14 @@ def test_weights_of_another_network_are_not_taken_over(tmp_path):
 def test_an_unknown_preset_is_refused(tmp_path):
     with pytest.raises(CarmError, match="preset='slow' is unknown; presets: quick, tiny"):
         reproduce(ReproduceConfig(preset="slow", out=str(tmp_path)), print)
+
+
+def test_a_view_is_centred_if_its_own_landmark_is_within_the_jitter_across_the_beam():
+    points = np.zeros((4, 21, 3), np.float32)
+    points[:, 5] = [[10, -10, 300], [10.5, 0, 0], [0, -11, 0], [0, 0, 0]]
+    points[3, 6] = [50, 0, 0]
+    assert centred(points, np.array([5, 5, 5, 6]), 10.0).tolist() == [True, False, False, False]
+    assert centred(points, np.array([4, 4, 4, 4]), 10.0).all()
 
 
 @pytest.mark.slow
