@@ -40,8 +40,9 @@ class RunSpec:
     max_steps: int = carm_env.MAX_EPISODE_STEPS
 
     def make_env(self) -> gymnasium.Env[Any, Any]:
-        """The environment, with its time limit."""
-        return gymnasium.make(self.env_id, max_episode_steps=self.max_steps, **self.env_kwargs)
+        """The environment, with its time limit; it shows images to policies that want them."""
+        seeing = {"image_obs": True} if getattr(self.make_policy(), "wants_image", False) else {}
+        return gymnasium.make(self.env_id, max_episode_steps=self.max_steps, **{**self.env_kwargs, **seeing})
 
     def make_policy(self) -> Any:
         """A fresh policy; ``device`` tells it the machine in use."""

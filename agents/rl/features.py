@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.belief import Belief
 from agents.rl.waypoints import Course, Waypoints
 from agents.scripted.view import View
 from carm_env.machine.state import DEPLOY, X, Y, Z
@@ -13,11 +14,13 @@ from carm_env.sim.task import TOLERANCE_MM
 F64 = NDArray[np.float64]
 
 NAMES: tuple[str, ...] = (
-    "offset_x", "offset_y", "offset_z", "sd_x", "sd_y", "sd_z", "chance_here", "chance_there", "out_of_reach",
-    "speed", "swing", "deployed", "valid_a", "valid_b", "fresh_a", "fresh_b", "frames_a", "frames_b", "surprises",
+    "offset_x", "offset_y", "offset_z", "sd_x", "sd_y", "sd_z", "odds_here", "odds_there", "discord",
+    "out_of_reach", "speed", "swing", "deployed", "valid_a", "valid_b", "fresh_a", "fresh_b", "frames_a", "frames_b", "surprises",
     "contacts", "verified", "verifications", "orders", "elapsed", "kap", "height", "weight", "arms", "sex",
 )  # fmt: skip
-"""``offset``: believed target less isocentre; ``chance``: that arrival would be a success, here and at the target."""
+"""``offset``: believed target less isocentre; ``odds``: that arrival would be a success, here and at the target;
+``discord``: root mean squared distance of the frames' estimates from the belief, in their own standard deviations."""
+SURE = 1e-3
 SCALE_MM = 3.0
 STANDARDS = np.array([[170.0, 10.0], [75.0, 20.0], [0.5, 0.5], [0.5, 0.5]])
 """Mean and spread of height (cm), weight (kg), arms raised and sex; 0 where the record is silent."""
@@ -25,7 +28,7 @@ MOST = 4.0
 
 
 def features(policy: Waypoints, view: View, memory: Course) -> NDArray[np.float32]:
-    """One lane's features in the order of ``NAMES``, float32 [29] in [-4, 4]; axes that the task lacks are 0."""
+    """One lane's features in the order of ``NAMES``, float32 [30] in [-4, 4]; axes that the task lacks are 0."""
     belief, here = memory.belief, view.position[:3]
     there, axes = policy.reachable(belief.mm), [X, Z] if view.planar else [X, Y, Z]
     moved = np.isin([X, Y, Z], axes)
@@ -35,8 +38,9 @@ def features(policy: Waypoints, view: View, memory: Course) -> NDArray[np.float3
     values = [
         *(np.sign(offset) * np.log1p(np.abs(offset) / SCALE_MM) / 2.0),
         *np.log(sd / SCALE_MM),
-        belief.chance(here, TOLERANCE_MM, axes),
-        belief.chance(there, TOLERANCE_MM, axes),
+        _odds(belief.chance(here, TOLERANCE_MM, axes)),
+        _odds(belief.chance(there, TOLERANCE_MM, axes)),
+        _discord(belief),
         float(np.linalg.norm((there - belief.mm)[axes])) / TOLERANCE_MM,
         float(np.abs(view.velocity[:3]).max()) / 100.0,
         view.position[DEPLOY] / 90.0,
@@ -49,6 +53,19 @@ def features(policy: Waypoints, view: View, memory: Course) -> NDArray[np.float3
         *_record(view.record),
     ]  # fmt: skip
     return np.clip(np.array(values, np.float32), -MOST, MOST)
+
+
+def _odds(chance: float) -> float:
+    """0 for an even chance, 3.4 for certainty: what lies between 0.99 and 1 matters as much as what lies below."""
+    return 0.5 * float(np.log((chance + SURE) / (1.0 - chance + SURE)))
+
+
+def _discord(belief: Belief) -> float:
+    if not belief.evidence:
+        return 0.0
+    off = np.array([e.mm for e in belief.evidence]) - belief.mm
+    squares = np.einsum("ni,nij,nj->n", off, np.array([e.information for e in belief.evidence]), off)
+    return float(np.sqrt(squares.mean() / 2.0))
 
 
 def _both(flags: NDArray[np.bool_]) -> list[bool]:

@@ -15,6 +15,8 @@ from agents.scripted.view import View
 from carm_env.errors import CarmError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from agents.scripted.base import Action
     from agents.scripted.memory import Memory
 
@@ -63,9 +65,18 @@ class Learned(Waypoints):
         import torch
 
         told = torch.from_numpy(features(self, view, memory))[None]
-        image = None if self.image is None else torch.from_numpy(self.image[memory.lane : memory.lane + 1])
         with torch.inference_mode():
-            return self.net.choices(told, image)[0]
+            return self.net.choices(told, self._seen(memory.lane))[0]
+
+    def _seen(self, lane: int) -> Tensor | None:
+        """The lane's images at the size that the network knows."""
+        import torch
+
+        if self.image is None:
+            return None
+        side = self.net.shape.image_pixels
+        image = torch.from_numpy(self.image[lane : lane + 1]).float()
+        return torch.nn.functional.interpolate(image, size=(side, side), mode="area").round().to(torch.uint8)
 
     def _check(self, observation: Mapping[str, NDArray[Any]]) -> None:
         """Raises CarmError for observations of another space than it was trained on."""
@@ -74,7 +85,7 @@ class Learned(Waypoints):
         if shape.task != task:
             raise CarmError(f"policy {self.path.name} was trained for task {shape.task!r}; this one is {task!r}")
         if self.wants_image:
-            seen = np.shape(observation["image"])[-3:] if "image" in observation else "no image"
-            want = (shape.planes, shape.image_pixels, shape.image_pixels)
-            if seen != want:
-                raise CarmError(f"policy {self.path.name} sees images {want}; the observation has {seen}")
+            seen = np.shape(observation.get("image", ()))[-3:]
+            if len(seen) < 3 or seen[0] != shape.planes or min(seen[1:]) < shape.image_pixels:
+                want = f"{shape.planes} images of {shape.image_pixels} pixels or more"
+                raise CarmError(f"policy {self.path.name} wants {want}; the observation has {seen or 'no image'}")

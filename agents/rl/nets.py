@@ -78,7 +78,7 @@ class DecisionNet(nn.Module):
         """The most likely decisions, one index for each of ``orders.CHOICES``, [N, parts].
 
         Args:
-            features: float32 [N, 29]. image: uint8 [N, planes, P, P].
+            features: float32 [N, 30]. image: uint8 [N, planes, P, P].
         """
         scores = self(features, None if image is None else image.float() / 255.0).numpy()
         if self.shape.head == "bins":

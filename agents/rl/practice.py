@@ -38,7 +38,7 @@ class Student(Waypoints):
 class PracticeEnv(VectorEnv[Any, Any, Any]):
     """N lanes of decisions over the batched simulator.
 
-    Observation: ``features`` of each lane, float32 [29]; with ``image`` a Dict of ``belief`` (these) and ``image``
+    Observation: ``features`` of each lane, float32 [30]; with ``image`` a Dict of ``belief`` (these) and ``image``
     (uint8 [planes, P, P], the last image hold). Action: one index for each of ``orders.CHOICES``, or with ``box`` a
     Box in [-1, 1] whose ranges are divided into them. Reward: the sum of the environment's over the steps of a
     decision. An episode is truncated after 450 control steps.

@@ -18,6 +18,7 @@ from agents.rl.progress import Progress
 from agents.rl.watch import Watch
 from carm_env.episode.manifest import cpu_name
 from carm_env.errors import CarmError
+from carm_env.patient.cohort import load_cohort
 from carm_env.sim.config import TASKS
 
 AGENTS: dict[str, type[PPO] | type[SAC]] = {"ppo": PPO, "sac": SAC}
@@ -45,14 +46,14 @@ class TrainConfig:
     observation: str = "belief"
     task: str = "pelvis_to_head"
     out: str = "runs/train"
-    steps: int = 150_000
+    steps: int = 200_000
     rate: float = 5e-4
-    lanes: int = 64
+    lanes: int = 128
     seed: int = 0
     cohort: str = "phantom-320@8"
     perception: str = "surrogate"
     image_pixels: int = 0
-    evaluate_every: int = 10_000
+    evaluate_every: int = 20_000
     episodes: int = 200
 
     def __post_init__(self) -> None:
@@ -101,9 +102,10 @@ def train(config: TrainConfig, command: str, tell: Callable[[int, str], None]) -
     Raises:
         CarmError: a folder of another training, a training that diverges (the best policy is kept).
     """
+    load_cohort(config.cohort).select("validation")
+    env = Sb3VecEnv(config.environment("train", config.lanes, box=config.agent == "sac"))
     folder = Path(config.out)
     progress = Progress(folder, config.course(), command, cpu_name())
-    env = Sb3VecEnv(config.environment("train", config.lanes, box=config.agent == "sac"))
     env.seed(config.seed + progress.decisions)
     try:
         model = _model(config, env, progress)
@@ -138,9 +140,11 @@ def _model(config: TrainConfig, env: Sb3VecEnv, progress: Progress) -> BaseAlgor
     if image:
         policy |= {"features_extractor_class": SeeingExtractor}
     if kind is PPO:
-        steps = max(8, 2048 // config.lanes)
-        batch = min(512, steps * config.lanes)
-        return PPO(**how, n_steps=steps, batch_size=batch, n_epochs=8, ent_coef=0.005, target_kl=0.03, policy_kwargs=policy)
+        steps = max(8, 4096 // config.lanes)
+        batch = min(1024, steps * config.lanes)
+        return PPO(
+            **how, n_steps=steps, batch_size=batch, n_epochs=8, ent_coef=0.005, target_kl=0.03, policy_kwargs=policy,
+        )  # fmt: skip
     most = 20_000 if image else 200_000
     return SAC(
         **how, buffer_size=most, learning_starts=1000, batch_size=256, gradient_steps=max(1, config.lanes // 4),

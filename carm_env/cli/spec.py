@@ -70,23 +70,31 @@ def describe(config: dict[str, Any], spec: RunSpec, seeds: Sequence[int]) -> dic
 
 
 def checkpoints(spec: RunSpec) -> dict[str, str]:
-    """Hash of the network in the loop, or of the surrogate's errors, by the name of its perception; empty without one.
+    """Hashes of what was trained or fitted and is in use, by the name of its perception or policy.
 
     Raises:
         CarmError: a file that cannot be read.
     """
-    name, args = spec.env_kwargs["perception"], spec.env_kwargs["perception_args"]
-    if name not in ("network", "surrogate"):
-        return {}
+    from agents.rl import learned
     from carm_env.tensor_file import digest
     from perception import network, surrogate
 
-    key, shipped = ("weights", network.SHIPPED) if name == "network" else ("errors", surrogate.SHIPPED)
-    file = Path(str(args.get(key) or shipped))
-    try:
-        return {name: digest(file)}
-    except OSError as error:
-        raise CarmError(f"{file} of perception={name} cannot be read: {error.strerror}; want a file") from None
+    known = {
+        "network": ("weights", network.SHIPPED),
+        "surrogate": ("errors", surrogate.SHIPPED),
+        "learned": ("weights", learned.SHIPPED),
+    }
+    hashes = {}
+    seen, args = spec.env_kwargs["perception"], spec.env_kwargs["perception_args"]
+    for name, given in ((seen, args), (spec.policy, spec.policy_args)):
+        if name in known:
+            key, shipped = known[name]
+            file = Path(str(given.get(key) or shipped))
+            try:
+                hashes[name] = digest(file)
+            except OSError as error:
+                raise CarmError(f"{file} of {name} cannot be read: {error.strerror}; want a file") from None
+    return hashes
 
 
 def _inputs(spec: RunSpec) -> dict[str, str]:

@@ -58,8 +58,11 @@ def test_a_policy_that_sees_wants_its_images(tmp_path):
     assert policy.wants_image
     with pytest.raises(CarmError, match="no image"):
         policy.predict(observation())
-    action, _ = policy.predict({**observation(), "image": np.zeros((2, 40, 40), np.uint8)})
-    assert action.shape == (14,)
+    for pixels in (40, 128):
+        action, _ = policy.predict({**observation(), "image": np.zeros((2, pixels, pixels), np.uint8)})
+        assert action.shape == (14,)
+    with pytest.raises(CarmError, match="40 pixels or more"):
+        policy.predict({**observation(), "image": np.zeros((2, 20, 20), np.uint8)})
 
 
 def test_missing_weights_are_told(tmp_path):
