@@ -15,8 +15,8 @@ F64 = NDArray[np.float64]
 
 NAMES: tuple[str, ...] = (
     "offset_x", "offset_y", "offset_z", "sd_x", "sd_y", "sd_z", "odds_here", "odds_there", "discord",
-    "out_of_reach", "speed", "swing", "deployed", "valid_a", "valid_b", "fresh_a", "fresh_b", "frames_a", "frames_b", "surprises",
-    "contacts", "verified", "verifications", "orders", "elapsed", "kap", "height", "weight", "arms", "sex",
+    "out_of_reach", "speed", "swing", "deployed", "valid_a", "valid_b", "fresh_a", "fresh_b", "frames_a", "frames_b",
+    "surprises", "contacts", "verified", "verifications", "orders", "elapsed", "kap", "height", "weight", "arms", "sex",
 )  # fmt: skip
 """``offset``: believed target less isocentre; ``odds``: that arrival would be a success, here and at the target;
 ``discord``: root mean squared distance of the frames' estimates from the belief, in their own standard deviations."""
@@ -56,7 +56,7 @@ def features(policy: Waypoints, view: View, memory: Course) -> NDArray[np.float3
 
 
 def _odds(chance: float) -> float:
-    """0 for an even chance, 3.4 for certainty: what lies between 0.99 and 1 matters as much as what lies below."""
+    """0 for an even chance, 3.5 for certainty: what lies between 0.99 and 1 matters as much as what lies below."""
     return 0.5 * float(np.log((chance + SURE) / (1.0 - chance + SURE)))
 
 
