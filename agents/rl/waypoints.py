@@ -36,6 +36,8 @@ class Course(Memory):
 class Waypoints(Scripted):
     """A policy that decides at waypoints only; in between the servo drives, as for scripts.
 
+    Planar tasks have plane A only: there whatever looks, looks with it.
+
     Args:
         scripted: ``device``, ``max_contacts``, ``deploy_within_mm``, ``shared_error`` of ``Scripted``.
     """
@@ -89,7 +91,7 @@ class Waypoints(Scripted):
             return Plan(order.goal_mm, deploy)
         ready = view.deployed or not order.planes[1]
         passing = order.left_mm is not None
-        planes = (order.planes[0], order.planes[1] and view.deployed)
+        planes = (order.planes[0] or view.planar, order.planes[1] and view.deployed)
         expose = planes if ready or passing else (False, False)
         return Plan(order.goal_mm if passing else view.position[:3], deploy or not ready, expose, order.look)
 

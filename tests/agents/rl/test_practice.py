@@ -93,6 +93,18 @@ def test_seeds_are_played_once_and_then_lanes_rest():
     assert env.courses == [None, None]
 
 
+@pytest.mark.parametrize("task", ["pelvis_to_head_2d", "landmark_reach"])
+@pytest.mark.parametrize("verb", ["A", "B", "AB"])
+def test_planar_tasks_are_driven_with_their_only_plane(task, verb):
+    env = PracticeEnv(2, task=task, **CONFIG)
+    env.reset(seed=1)
+    observation, *_ = env.step(told(2, verb=VERBS.index(verb), way=4, field=3))
+    assert env.observation_space.contains(observation)
+    assert (env.simulator.result.exposures == 1).all()
+    env.step(told(2, **VERIFY))
+    assert env.step(told(2, **DECLARE))[2].all()
+
+
 def test_images_stand_beside_the_features():
     env = PracticeEnv(2, image=True, **{**CONFIG, "image_pixels": 40})
     observation, _ = env.reset(seed=1)
