@@ -29,16 +29,16 @@ class Learned(Waypoints):
 
     Args:
         weights: of `carm train`; the shipped policy by default.
-        scripted: ``device``, ``max_contacts``, ``deploy_within_mm``, ``shared_error`` of ``Scripted``.
+        waypoints: ``max_orders`` of ``Waypoints`` and the settings of ``Scripted``.
 
     Raises:
         CarmError: weights that are missing, damaged or no policy; at the first observation, those of another task.
     """
 
-    def __init__(self, weights: str | None = None, **scripted: Any) -> None:
+    def __init__(self, weights: str | None = None, **waypoints: Any) -> None:
         from agents.rl.nets import load_policy
 
-        super().__init__(**scripted)
+        super().__init__(**waypoints)
         self.path = SHIPPED if weights is None else Path(weights)
         self.net, self.record = load_policy(self.path)
         self.image: NDArray[np.uint8] | None = None

@@ -46,7 +46,7 @@ class TrainConfig:
     observation: str = "belief"
     task: str = "pelvis_to_head"
     out: str = "runs/train"
-    steps: int = 200_000
+    steps: int = 150_000
     rate: float = 5e-4
     lanes: int = 128
     seed: int = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from agents.belief import Belief, prior_of
 from agents.rl.orders import Order, order_of
 from agents.scripted.base import Scripted
+from agents.scripted.checks import at_least
 from agents.scripted.memory import Memory, Plan
 from agents.scripted.view import View
 from carm_env.machine.state import Z
@@ -36,11 +38,17 @@ class Course(Memory):
 class Waypoints(Scripted):
     """A policy that decides at waypoints only; in between the servo drives, as for scripts.
 
-    Planar tasks have plane A only: there whatever looks, looks with it.
+    Planar tasks have plane A only: there whatever looks, looks with it. After ``max_orders`` decisions it gives up.
 
     Args:
+        max_orders: decisions of an episode; some four or five are enough as a rule.
         scripted: ``device``, ``max_contacts``, ``deploy_within_mm``, ``shared_error`` of ``Scripted``.
     """
+
+    def __init__(self, max_orders: int = 20, **scripted: Any) -> None:
+        at_least("max_orders", max_orders, 1)
+        super().__init__(**scripted)
+        self.max_orders = max_orders
 
     def begin(self, lane: int, view: View) -> Course:
         return Course(lane, Belief(*prior_of(view.target, view.record), self.rules))
@@ -62,6 +70,7 @@ class Waypoints(Scripted):
             memory.order = None
         elif memory.retreat:
             memory.order = None
+        memory.give_up |= memory.order is None and memory.orders >= self.max_orders
 
     def due(self, memory: Course) -> bool:
         """Whether a decision is due, after ``sense``."""

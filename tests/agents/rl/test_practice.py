@@ -7,6 +7,7 @@ from gymnasium.vector import AutoresetMode
 from agents.rl.features import MOST, NAMES
 from agents.rl.orders import CHOICES, VERBS
 from agents.rl.practice import PracticeEnv
+from carm_env import MAX_EPISODE_STEPS
 from tests.agents.rl.conftest import CONFIG
 
 COUNTS = np.array(list(CHOICES.values()))
@@ -103,6 +104,16 @@ def test_planar_tasks_are_driven_with_their_only_plane(task, verb):
     assert (env.simulator.result.exposures == 1).all()
     env.step(told(2, **VERIFY))
     assert env.step(told(2, **DECLARE))[2].all()
+
+
+def test_after_many_decisions_it_gives_up_and_exposes_no_more(practice):
+    env = practice(lanes=1)
+    env.reset(seed=1)
+    look = told(1, verb=VERBS.index("A"), field=3)
+    for _ in range(env.student.max_orders - 1):
+        assert not env.step(look)[3].any()
+    assert env.step(look)[3].all()
+    assert env.control_steps == MAX_EPISODE_STEPS
 
 
 def test_images_stand_beside_the_features():
