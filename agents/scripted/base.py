@@ -27,6 +27,7 @@ Action = NDArray[np.float32]
 AT_GOAL_MM = 0.2
 RETREAT_MM = 40.0
 RETREAT_STEPS = 8
+STANDING_MM_S = 1.0
 TILT_DEG = 2.8
 """Secondary angle of plane B after a contact: it lifts tube and detector off the shoulders by 13 to 17 mm (eight
 phantoms that had less than 3 mm), and the task takes up to 3 degrees for straight."""
@@ -81,9 +82,9 @@ class Laned(ABC):
 class Scripted(Laned):
     """A policy that makes plans; the servo moves, and contacts are dealt with here.
 
-    After a contact it backs off with plane B parking, and from then on swings plane B in only at the final goal, tilted
-    by ``TILT_DEG`` if it was plane B that may have touched; after ``max_contacts`` it stays where it is and exposes no
-    more. Goals are kept within the device's travel.
+    After a contact it goes back the way it came: plane B parks, and the table backs off if it was driving. From then on
+    plane B swings in only at the final goal, tilted by ``TILT_DEG`` if it may have been what touched; after
+    ``max_contacts`` it stays where it is and exposes no more. Goals are kept within the device's travel.
 
     Args:
         device: the machine's preset or its name (travel, rates, accelerations and field sizes are used).
@@ -120,6 +121,7 @@ class Scripted(Laned):
         """Takes in what the last step brought: estimates, a contact."""
         memory.take_in(view)
         self._note_contact(view, memory)
+        memory.driving = bool(np.abs(view.velocity[:3]).max() > STANDING_MM_S)
 
     def respond(self, view: View, memory: Memory) -> Action:
         """Action [A] after ``sense``."""
@@ -151,7 +153,7 @@ class Scripted(Laned):
         memory.give_up |= memory.contacts >= self.max_contacts
         ahead = memory.goal_mm - view.position[:3]
         length = float(np.linalg.norm(ahead))
-        back_mm = RETREAT_MM * ahead / length if length > 1.0 else np.zeros(3)
+        back_mm = RETREAT_MM * ahead / length if memory.driving and length > 1.0 else np.zeros(3)
         memory.retreat, memory.retreat_mm = RETREAT_STEPS, view.position[:3] - back_mm
 
     def _retreat(self, memory: Memory) -> Plan | None:
@@ -164,7 +166,7 @@ class Scripted(Laned):
         layout, planes = (PLANAR, 1) if view.planar else (FULL, 2)
         goal = view.position.copy()
         goal[:3], goal[3:7] = plan.goal_mm, self.device.home[3:7]
-        goal[B2] += TILT_DEG * memory.tilted
+        goal[B2] += TILT_DEG * (memory.tilted and not memory.retreat)
         top = np.ones(8)
         top[:3] = np.minimum(1.0, plan.speed_mm_s / np.maximum(self.servo.max_rates[:3], 1e-9))
         rates = self.servo.fractions(view.position, view.velocity, goal, top)

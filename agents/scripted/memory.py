@@ -26,7 +26,7 @@ class Memory:
         lane: index in the batch; steps: decisions so far; belief: where the target is.
         fresh: planes whose estimate came with the last step, bool [P].
         age_s, elapsed_s: of the last observation; goal_mm: isocentre goal of the last plan.
-        contacts: so far; tilted: plane B keeps off the shoulders.
+        contacts: so far; tilted: plane B keeps off the shoulders; driving: the table moved in the last step.
         retreat: steps of backing off left, towards ``retreat_mm``.
         give_up: stay in place and expose no more.
         looked_mm: isocentre of the last exposure, [3].
@@ -46,6 +46,7 @@ class Memory:
     goal_mm: F64 | None = None
     contacts: int = 0
     tilted: bool = False
+    driving: bool = False
     retreat: int = 0
     retreat_mm: F64 | None = None
     give_up: bool = False
