@@ -166,7 +166,7 @@ class Scripted(Laned):
         layout, planes = (PLANAR, 1) if view.planar else (FULL, 2)
         goal = view.position.copy()
         goal[:3], goal[3:7] = plan.goal_mm, self.device.home[3:7]
-        goal[B2] += TILT_DEG * (memory.tilted and not memory.retreat)
+        goal[B2] = view.position[B2] if memory.retreat or memory.give_up else goal[B2] + TILT_DEG * memory.tilted
         top = np.ones(8)
         top[:3] = np.minimum(1.0, plan.speed_mm_s / np.maximum(self.servo.max_rates[:3], 1e-9))
         rates = self.servo.fractions(view.position, view.velocity, goal, top)
