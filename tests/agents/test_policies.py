@@ -6,6 +6,7 @@ from agents.registry import POLICIES, make_policy
 from agents.scripted.finish import VERIFY_FIELD_MM
 from carm_env.errors import CarmError
 from carm_env.machine.presets import device
+from carm_env.machine.state import B2
 from carm_env.sim.actions import decode
 from carm_env.sim.spaces import entries
 from tests.agents.drive import ONE_PERSON, begin, environment
@@ -37,6 +38,8 @@ def made(name):
 @pytest.mark.parametrize("name", sorted(POLICIES))
 @pytest.mark.parametrize("task", ["pelvis_to_head", "pelvis_to_head_2d", "landmark_reach"])
 def test_actions_are_float32_within_bounds_and_have_the_tasks_layout(name, task):
+    if name == "learned" and task != "pelvis_to_head":
+        pytest.skip("the shipped policy is of one task, and refuses others")
     action, _ = made(name).predict(observation(task))
     assert action.shape == (14 if task == "pelvis_to_head" else 6,)
     assert action.dtype == np.float32
@@ -91,7 +94,7 @@ def test_the_oracle_wants_to_be_told_the_target():
 @pytest.mark.parametrize("name", ["step_and_shoot", "continuous", "oracle", "blind_check", *NEW])
 def test_a_contact_is_backed_off_from_without_exposing_and_too_many_end_the_drive(name):
     policy = made(name)
-    _, state = policy.predict(observation())
+    _, state = policy.predict(observation(velocities=[0, 0, 100, 0, 0, 0, 0, 0]))
     for contact in range(1, 10):
         action, state = policy.predict(observation(contact=[1], elapsed_s=[contact / 7.5]), state)
         command = decode(action[None], False, FULL_MM)
@@ -105,6 +108,20 @@ def test_a_contact_is_backed_off_from_without_exposing_and_too_many_end_the_driv
     assert state[0].give_up
     assert not decode(action[None], False, FULL_MM).expose.any()
     assert np.abs(action[:7]).max() == 0.0
+
+
+def test_a_contact_while_plane_b_swings_in_only_parks_it_and_the_next_try_is_tilted():
+    policy, standing = made("oracle"), dict(encoders=[0, -200, -200, 0, 0, 90, 0, 80], plane_b=[0, 0])
+    _, state = policy.predict(observation(**standing))
+    for step in range(8):
+        action, state = policy.predict(observation(**standing, contact=[step == 0], elapsed_s=[step / 7.5]), state)
+        assert not decode(action[None], False, FULL_MM).deploy.any()
+        assert np.abs(action[:7]).max() == 0.0 or step == 7
+    action, _ = policy.predict(observation(**standing, elapsed_s=[2.0]), state)
+    command = decode(action[None], False, FULL_MM)
+    assert command.deploy.all()
+    assert command.rates[0, B2] > 0
+    assert np.abs(np.delete(command.rates[0], B2)).max() == 0.0
 
 
 def test_the_verification_is_declared_on_only_when_both_planes_saw_it_small():
