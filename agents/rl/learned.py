@@ -85,7 +85,7 @@ class Learned(Waypoints):
         if shape.task != task:
             raise CarmError(f"policy {self.path.name} was trained for task {shape.task!r}; this one is {task!r}")
         if self.wants_image:
-            seen = np.shape(observation.get("image", ()))[-3:]
-            if len(seen) < 3 or seen[0] != shape.planes or min(seen[1:]) < shape.image_pixels:
+            seen = np.shape(observation["image"])[-3:] if "image" in observation else ()
+            if not seen or seen[0] != shape.planes or min(seen[1:]) < shape.image_pixels:
                 want = f"{shape.planes} images of {shape.image_pixels} pixels or more"
                 raise CarmError(f"policy {self.path.name} wants {want}; the observation has {seen or 'no image'}")

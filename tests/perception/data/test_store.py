@@ -62,9 +62,9 @@ def test_warps_of_one_ct_have_files_of_their_own():
 
 
 def test_the_cohorts_folder_is_not_told(tmp_path):
-    for cohort in ("warp-3:/dr-secret/ct.nii.gz", "/dr-secret/three.json", "phantom-9"):
-        begin(tmp_path / cohort[:2], cohort, FEW)
-        assert read_info(tmp_path / cohort[:2])["cohort"] == cohort.replace("/dr-secret/", "")
+    for i, cohort in enumerate(("warp-3:/dr-secret/ct.nii.gz", "/dr-secret/three.json", "phantom-9")):
+        begin(tmp_path / str(i), cohort, FEW)
+        assert read_info(tmp_path / str(i))["cohort"] == cohort.replace("/dr-secret/", "")
 
 
 def test_what_was_added_is_read_again(shot, tmp_path):
