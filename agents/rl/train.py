@@ -25,6 +25,8 @@ AGENTS: dict[str, type[PPO] | type[SAC]] = {"ppo": PPO, "sac": SAC}
 OBSERVATIONS = ("belief", "image")
 HIDDEN = (64, 64)
 GAMMA = 0.995
+ROLLOUT = 4096
+"""Decisions between two updates of PPO, of all lanes; fewer if an evaluation is due more often."""
 
 
 @dataclass
@@ -140,7 +142,7 @@ def _model(config: TrainConfig, env: Sb3VecEnv, progress: Progress) -> BaseAlgor
     if image:
         policy |= {"features_extractor_class": SeeingExtractor}
     if kind is PPO:
-        steps = max(8, 4096 // config.lanes)
+        steps = max(8, min(ROLLOUT, config.evaluate_every) // config.lanes)
         batch = min(1024, steps * config.lanes)
         return PPO(
             **how, n_steps=steps, batch_size=batch, n_epochs=8, ent_coef=0.005, target_kl=0.03, policy_kwargs=policy,
