@@ -39,6 +39,7 @@ WAVES = 24
 """Cosines that make up a random field."""
 NOISE_QUANTA = 2.5
 """Quantum noise is this over the quanta per mm2 of the deviates' variance: 240 poses of 6 phantoms, 4 frames each."""
+MOST_UNLIKE = 100.0
 BODY_MM = (300.0, 220.0)
 """A field whose edge is further than this from the target, left or right in a frontal view and to front or back in a
 lateral one, shows nothing but air: estimates."""
@@ -55,16 +56,21 @@ class SurrogateLocaliser:
 
     Args:
         errors: JSON file of `carm perception surrogate`; the shipped one by default.
+        unlike: bodies unlike the table's: in half of all episodes and planes errors are larger than the reported
+            deviation promises, by a factor between 1 and this (log-uniform), the same throughout the episode.
 
     Raises:
-        CarmError: a table that is missing or malformed.
+        CarmError: a table that is missing or malformed, a factor out of range.
     """
 
     name = "surrogate"
 
-    def __init__(self, errors: str | None = None) -> None:
+    def __init__(self, errors: str | None = None, unlike: float = 1.0) -> None:
         if not (errors is None or isinstance(errors, str)):
             raise CarmError(f"perception.errors={errors!r} is no path; want a file of carm perception surrogate")
+        if not (isinstance(unlike, (int, float)) and 1.0 <= unlike <= MOST_UNLIKE):
+            raise CarmError(f"perception.unlike={unlike!r} is out of range; want a number from 1 to {MOST_UNLIKE:g}")
+        self.unlike = float(unlike)
         self.table = ErrorTable.read(SHIPPED if errors is None else Path(errors))
 
     def estimate(self, frames: Frames, context: Context) -> Estimate:
@@ -91,7 +97,7 @@ class SurrogateLocaliser:
         tilt = float(tilt_deg(frames.angles_deg[i, 0], frames.angles_deg[i, 1], plane))
         told = regressors(quanta, field_mm, max(float(apart[0]), 0.0), sqrt(true @ true), tilt)
         sd, error = _errors_mm(cell, told, deviates)
-        _write(out, i, view, true + error, sd)
+        _write(out, i, view, true + error * self.unlike ** max(0.0, common.unlike), sd)
         if np.isfinite(apart[1:]).any():
             distance = distances_mm(context.landmarks_mm[i], view.isocentre_mm)
             out.landmark_visible[i] = visible_probabilities(apart[1:], self.table.visible_sd_mm, draws[5 : 5 + K])
@@ -105,11 +111,13 @@ class _Common:
     Attributes:
         patient: the same everywhere, [4]; wave, phase: of random cosines, [4, WAVES, 4] (times the correlation length)
             and [4, WAVES].
+        unlike: from -1 to 1, evenly; how far the patient is unlike those of the table, where it is above 0.
     """
 
     patient: F64
     wave: F64
     phase: F64
+    unlike: float
 
     def mixed(self, share: Share, at_mm: F64, quanta: float, own: F64) -> F64:
         """Deviates of a frame at the place ``at_mm`` [4], [4]; ``own`` [4] belong to it alone."""
@@ -131,7 +139,8 @@ def _common(episode_seed: int, plane: int) -> _Common:
     rng = stream(episode_seed, "perception", 0, plane)
     shape = (len(CHANNELS), WAVES)
     wave = rng.standard_normal((*shape, 4)) / np.abs(rng.standard_normal((*shape, 1)))
-    return _Common(rng.standard_normal(len(CHANNELS)), wave, rng.uniform(0.0, 2.0 * np.pi, shape))
+    patient, phase = rng.standard_normal(len(CHANNELS)), rng.uniform(0.0, 2.0 * np.pi, shape)
+    return _Common(patient, wave, phase, float(rng.uniform(-1.0, 1.0)))
 
 
 def _errors_mm(cell: Cell, told: F64, deviates: F64) -> tuple[F64, F64]:

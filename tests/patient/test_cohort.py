@@ -53,7 +53,8 @@ def test_a_cohorts_record_reads_back(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["phantom-0", "phantom-2000000", "phantom-9@", "phantoms", "", "warp-3:phantom:1", "warp-3:4:a.nii", "x.json"]
+    "name",
+    ["phantom-0", "phantom-2000000", "phantom-9@", "phantoms", "", "warp-3:phantom:1", "warp-3:4:a.nii", "x.json"],
 )
 def test_bad_names_get_one_line(name) -> None:
     with pytest.raises(CarmError, match="want"):

@@ -76,6 +76,24 @@ def test_the_image_is_not_looked_at(surrogate):
     assert all((getattr(one, name) == getattr(other, name)).all() for name in FIELDS)
 
 
+def test_of_bodies_unlike_the_tables_half_err_more_than_is_reported(surrogate):
+    both = (surrogate, SurrogateLocaliser(unlike=4.0))
+    (plain, sd), (more, same_sd) = (over_episodes(s, NEAR_MM, 400, 2) for s in both)
+    factor = more / plain
+    assert (same_sd == sd).all()
+    assert np.ptp(factor, axis=(1, 2)).max() < 1e-6
+    factor = factor[:, 0, 0]
+    assert factor.min() >= 1.0 - 1e-9 and 3.0 < factor.max() <= 4.0 + 1e-9
+    assert np.mean(factor > 1.001) == pytest.approx(0.5, abs=0.08)
+    assert np.median(factor[factor > 1.001]) == pytest.approx(2.0, abs=0.4)
+
+
+@pytest.mark.parametrize("value", [0.5, -1.0, float("nan"), 1e9, "much", None])
+def test_a_factor_that_is_none_is_refused(value):
+    with pytest.raises(CarmError, match="unlike"):
+        SurrogateLocaliser(unlike=value)
+
+
 def test_errors_shrink_once_the_target_is_in_the_field(surrogate):
     (near, near_sd), (far, far_sd) = (over_episodes(surrogate, at, 200) for at in (NEAR_MM, FAR_MM))
     assert np.median(np.abs(near)) < 2.5 < 8.0 < np.median(np.abs(far))
