@@ -56,8 +56,9 @@ class SurrogateLocaliser:
 
     Args:
         errors: JSON file of `carm perception surrogate`; the shipped one by default.
-        unlike: bodies unlike the table's: in half of all episodes and planes errors are larger than the reported
-            deviation promises, by a factor between 1 and this (log-uniform), the same throughout the episode.
+        unlike: bodies unlike the table's: in half of all episodes and planes the reported deviation grows by a factor
+            between 1 and this (log-uniform), errors with it; independently, in half of them, errors alone grow by such
+            a factor. Both stay the same throughout the episode.
 
     Raises:
         CarmError: a table that is missing or malformed, a factor out of range.
@@ -97,7 +98,8 @@ class SurrogateLocaliser:
         tilt = float(tilt_deg(frames.angles_deg[i, 0], frames.angles_deg[i, 1], plane))
         told = regressors(quanta, field_mm, max(float(apart[0]), 0.0), sqrt(true @ true), tilt)
         sd, error = _errors_mm(cell, told, deviates)
-        _write(out, i, view, true + error * self.unlike ** max(0.0, common.unlike), sd)
+        hard, hidden = self.unlike ** np.maximum(0.0, common.unlike)
+        _write(out, i, view, true + hard * hidden * error, hard * sd)
         if np.isfinite(apart[1:]).any():
             distance = distances_mm(context.landmarks_mm[i], view.isocentre_mm)
             out.landmark_visible[i] = visible_probabilities(apart[1:], self.table.visible_sd_mm, draws[5 : 5 + K])
@@ -111,13 +113,13 @@ class _Common:
     Attributes:
         patient: the same everywhere, [4]; wave, phase: of random cosines, [4, WAVES, 4] (times the correlation length)
             and [4, WAVES].
-        unlike: from -1 to 1, evenly; how far the patient is unlike those of the table, where it is above 0.
+        unlike: how far the patient is unlike those of the table, where above 0, told and untold, [2] in -1 to 1, even.
     """
 
     patient: F64
     wave: F64
     phase: F64
-    unlike: float
+    unlike: F64
 
     def mixed(self, share: Share, at_mm: F64, quanta: float, own: F64) -> F64:
         """Deviates of a frame at the place ``at_mm`` [4], [4]; ``own`` [4] belong to it alone."""
@@ -140,7 +142,7 @@ def _common(episode_seed: int, plane: int) -> _Common:
     shape = (len(CHANNELS), WAVES)
     wave = rng.standard_normal((*shape, 4)) / np.abs(rng.standard_normal((*shape, 1)))
     patient, phase = rng.standard_normal(len(CHANNELS)), rng.uniform(0.0, 2.0 * np.pi, shape)
-    return _Common(patient, wave, phase, float(rng.uniform(-1.0, 1.0)))
+    return _Common(patient, wave, phase, rng.uniform(-1.0, 1.0, 2))
 
 
 def _errors_mm(cell: Cell, told: F64, deviates: F64) -> tuple[F64, F64]:

@@ -41,7 +41,7 @@ class TrainConfig:
         cohort: patients; trained on its split ``train``, evaluated on ``validation``. Coarse phantoms by default, which
             the surrogate sees as well as fine ones.
         perception: localiser of training and evaluation; unlike: of the surrogate, so that a policy learns to doubt
-            what it is told of patients unlike the phantoms (on a real CT errors were three times what was reported).
+            what it is told of patients unlike the phantoms (on a real CT errors grew, to three times what was reported).
         image_pixels: side of frames, 0 for 16 (belief) or 64 (image).
         evaluate_every: decisions between two evaluations; episodes: in each, the same every time.
     """
@@ -56,7 +56,7 @@ class TrainConfig:
     seed: int = 0
     cohort: str = "phantom-320@8"
     perception: str = "surrogate"
-    unlike: float = 4.0
+    unlike: float = 3.0
     image_pixels: int = 0
     evaluate_every: int = 20_000
     episodes: int = 200
