@@ -41,7 +41,7 @@ class TrainConfig:
         cohort: patients; trained on its split ``train``, evaluated on ``validation``. Coarse phantoms by default, which
             the surrogate sees as well as fine ones.
         perception: localiser of training and evaluation; unlike: of the surrogate, so that a policy learns to doubt
-            what it is told of patients unlike the phantoms (on a real CT errors grew, to three times what was reported).
+            what it is told of patients unlike the phantoms (on a real CT errors were up to three times that).
         image_pixels: side of frames, 0 for 16 (belief) or 64 (image).
         evaluate_every: decisions between two evaluations; episodes: in each, the same every time.
     """
