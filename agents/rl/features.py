@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from agents.belief import Belief
 from agents.rl.waypoints import Course, Waypoints
+from agents.scripted.finish import moved_axes
 from agents.scripted.view import View
 from carm_env.machine.state import DEPLOY, X, Y, Z
 from carm_env.sim.task import TOLERANCE_MM
@@ -30,7 +31,7 @@ MOST = 4.0
 def features(policy: Waypoints, view: View, memory: Course) -> NDArray[np.float32]:
     """One lane's features in the order of ``NAMES``, float32 [30] in [-4, 4]; axes that the task lacks are 0."""
     belief, here = memory.belief, view.position[:3]
-    there, axes = policy.reachable(belief.mm), [X, Z] if view.planar else [X, Y, Z]
+    there, axes = policy.reachable(belief.mm), moved_axes(view)
     moved = np.isin([X, Y, Z], axes)
     offset, sd = np.where(moved, there - here, 0.0), np.where(moved, belief.sd_mm, SCALE_MM)
     frames = [sum(e.plane == plane for e in belief.evidence) for plane in (0, 1)]

@@ -51,21 +51,21 @@ class Order:
         return self.verb != "B", self.verb not in ("A", "declare")
 
 
-def order_of(choice: NDArray[np.int64], here_mm: F64, target_mm: F64, verified: bool) -> Order:
+def order_of(choice: NDArray[np.int64], here_mm: F64, target_mm: F64, may_declare: bool) -> Order:
     """The order of a decision.
 
     A verification is always taken at rest at the believed target, with the field and preset that the task demands at
-    least. Without a verification at this pose, to declare would be a false arrival whatever the truth: then it means to
-    verify.
+    least. Without one at this pose, to declare would be a false arrival whatever the truth, and where success is less
+    likely than not it would cost more than it earns: then it means to verify.
 
     Args:
         choice: one index for each of ``CHOICES``.
-        here_mm, target_mm: isocentre and believed target (within reach), [3]. verified: arrival may be declared here.
+        here_mm, target_mm: isocentre and believed target (within reach), [3]. may_declare: see above.
     """
     index = dict(zip(CHOICES, choice.tolist(), strict=True))
     verb = VERBS[index["verb"]]
     field_mm, preset = FIELDS_MM[index["field"]], PRESETS[index["preset"]]
-    if verb == "declare" and verified:
+    if verb == "declare" and may_declare:
         return Order("declare", here_mm)
     if verb in ("verify", "declare"):
         return Order("verify", target_mm, None, Look(max(field_mm, VERIFY_FIELD_MM), max(preset, NORMAL)))

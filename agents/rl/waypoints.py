@@ -13,9 +13,11 @@ from agents.belief import Belief, prior_of
 from agents.rl.orders import Order, order_of
 from agents.scripted.base import Scripted
 from agents.scripted.checks import at_least
+from agents.scripted.finish import EVEN, moved_axes
 from agents.scripted.memory import Memory, Plan
 from agents.scripted.view import View
 from carm_env.machine.state import Z
+from carm_env.sim.task import TOLERANCE_MM
 
 F64 = NDArray[np.float64]
 
@@ -79,13 +81,19 @@ class Waypoints(Scripted):
     def tell(self, choice: NDArray[np.int64], view: View, memory: Course) -> None:
         """Gives the next order."""
         target = self.reachable(memory.belief.mm)
-        memory.order = order_of(choice, view.position[:3], target, self.verified(view, memory))
+        memory.order = order_of(choice, view.position[:3], target, self.may_declare(view, memory))
         memory.orders += 1
 
     def verified(self, view: View, memory: Course) -> bool:
         """Whether a verification was taken at this very pose, and everything rests."""
         at = memory.verified_mm
         return at is not None and view.resting and bool(np.abs(view.position[:3] - at).max() < 1e-4)
+
+    def may_declare(self, view: View, memory: Course) -> bool:
+        """Whether arrival may be declared: verified here, likelier a success than not, nothing that contradicts."""
+        axes = moved_axes(view)
+        likely = memory.belief.chance(view.position[:3], TOLERANCE_MM, axes) > EVEN
+        return likely and not memory.belief.surprises and self.verified(view, memory)
 
     def decide(self, view: View, memory: Memory) -> Plan:
         assert isinstance(memory, Course)

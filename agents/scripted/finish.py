@@ -97,7 +97,7 @@ class Finish:
         sd_mm = memory.belief.sd_mm
         wide = not view.planar and sd_mm[Y] > self.depth_sd_mm
         unlikely = _chance(view, memory, target) < LIKELY
-        return bool(wide or unlikely or np.linalg.norm(sd_mm[_axes(view)]) > self.refine_sd_mm)
+        return bool(wide or unlikely or np.linalg.norm(sd_mm[moved_axes(view)]) > self.refine_sd_mm)
 
     def _aside(self, asks: str, memory: Memory) -> F64:
         at_target = asks == "verify" or memory.contacts > 0
@@ -111,7 +111,7 @@ class Finish:
         """Whether to declare on a verification that was just taken."""
         if not _trusted(view, memory):
             return False
-        axes, belief = _axes(view), memory.belief
+        axes, belief = moved_axes(view), memory.belief
         error_mm = np.append(belief.mm[axes] - view.position[axes], belief.sd_mm[axes])
         if float(np.linalg.norm(error_mm)) <= self.tolerance_mm:
             return True
@@ -134,8 +134,9 @@ def _trusted(view: View, memory: Memory) -> bool:
 
 def _chance(view: View, memory: Memory, place: F64) -> float:
     """Believed chance that arrival at a place would be a success."""
-    return memory.belief.chance(place, TOLERANCE_MM, _axes(view))
+    return memory.belief.chance(place, TOLERANCE_MM, moved_axes(view))
 
 
-def _axes(view: View) -> list[int]:
+def moved_axes(view: View) -> list[int]:
+    """Axes of the table along which the task moves."""
     return [X, Z] if view.planar else [X, Y, Z]

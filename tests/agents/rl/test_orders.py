@@ -33,12 +33,12 @@ def test_every_decision_is_an_order_within_what_lies_between_here_and_the_target
 
 @given(choices)
 def test_nobody_declares_without_a_verification_here(drawn):
-    assert order_of(drawn, HERE, TARGET, verified=False).verb != "declare"
+    assert order_of(drawn, HERE, TARGET, may_declare=False).verb != "declare"
 
 
 @given(choices.filter(lambda c: VERBS[c[0]] in ("verify", "declare")))
 def test_a_verification_is_one_that_the_task_takes(drawn):
-    order = order_of(drawn, HERE, TARGET, verified=False)
+    order = order_of(drawn, HERE, TARGET, may_declare=False)
     assert order.planes == (True, True)
     assert order.look.field_mm >= VERIFY_FIELD_MM
     assert order.look.preset >= NORMAL
