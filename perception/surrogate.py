@@ -40,6 +40,9 @@ WAVES = 24
 NOISE_QUANTA = 2.5
 """Quantum noise is this over the quanta per mm2 of the deviates' variance: 240 poses of 6 phantoms, 4 frames each."""
 MOST_UNLIKE = 100.0
+WIDE_MM = 200.0
+"""Field below which a body that is unlike the table's shows too little: in lateral views of one real CT the network reports
+20 mm in fields of 100 to 140 mm, 12 up to 190 and 7 above, in those of phantoms 2 to 3 in all (docs/perception.md)."""
 BODY_MM = (300.0, 220.0)
 """A field whose edge is further than this from the target, left or right in a frontal view and to front or back in a
 lateral one, shows nothing but air: estimates."""
@@ -57,8 +60,8 @@ class SurrogateLocaliser:
     Args:
         errors: JSON file of `carm perception surrogate`; the shipped one by default.
         unlike: bodies unlike the table's: in half of all episodes and planes the reported deviation grows by a factor
-            between 1 and this (log-uniform), errors with it; independently, in half of them, errors alone grow by such
-            a factor. Both stay the same throughout the episode.
+            between 1 and this (log-uniform; to twice this in a field of 100 mm), errors with it; independently, in half
+            of them, errors alone grow by such a factor. Both stay the same throughout the episode.
 
     Raises:
         CarmError: a table that is missing or malformed, a factor out of range.
@@ -96,10 +99,10 @@ class SurrogateLocaliser:
         deviates = common.mixed(share, place_mm(view.isocentre_mm, field_mm), quanta, draws[:4])
         true = np.array([view.u, view.v]) @ (context.target_mm[i] - view.isocentre_mm)
         tilt = float(tilt_deg(frames.angles_deg[i, 0], frames.angles_deg[i, 1], plane))
-        told = regressors(quanta, field_mm, max(float(apart[0]), 0.0), sqrt(true @ true), tilt)
-        sd, error = _errors_mm(cell, told, deviates)
-        hard, hidden = self.unlike ** np.maximum(0.0, common.unlike)
-        _write(out, i, view, true + hard * hidden * error, hard * sd)
+        state = regressors(quanta, field_mm, max(float(apart[0]), 0.0), sqrt(true @ true), tilt)
+        sd, error = _errors_mm(cell, state, deviates)
+        told, untold = common.growth(self.unlike, field_mm)
+        _write(out, i, view, true + told * untold * error, told * sd)
         if np.isfinite(apart[1:]).any():
             distance = distances_mm(context.landmarks_mm[i], view.isocentre_mm)
             out.landmark_visible[i] = visible_probabilities(apart[1:], self.table.visible_sd_mm, draws[5 : 5 + K])
@@ -130,6 +133,13 @@ class _Common:
         return np.asarray(
             np.sqrt(share.patient) * self.patient + np.sqrt(left - noise) * near + np.sqrt(noise) * own
         )  # fmt: skip
+
+    def growth(self, most: float, field_mm: float) -> tuple[float, float]:
+        """Factors of errors that the reported deviation tells and does not tell; see ``SurrogateLocaliser``."""
+        if most == 1.0:
+            return 1.0, 1.0
+        told, untold = np.maximum(0.0, self.unlike).tolist()
+        return float((most * max(1.0, WIDE_MM / field_mm)) ** told), float(most**untold)
 
 
 @lru_cache(4096)
