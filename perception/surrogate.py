@@ -41,8 +41,8 @@ NOISE_QUANTA = 2.5
 """Quantum noise is this over the quanta per mm2 of the deviates' variance: 240 poses of 6 phantoms, 4 frames each."""
 MOST_UNLIKE = 100.0
 WIDE_MM = 200.0
-"""Field below which a body that is unlike the table's shows too little: in lateral views of one real CT the network reports
-20 mm in fields of 100 to 140 mm, 12 up to 190 and 7 above, in those of phantoms 2 to 3 in all (docs/perception.md)."""
+"""Field below which a body that is unlike the table's shows too little: in lateral views of one real CT the network
+reports 20 mm in fields of 100 to 140 mm, 12 up to 190 and 7 above, in those of phantoms 2 to 3 in all."""
 BODY_MM = (300.0, 220.0)
 """A field whose edge is further than this from the target, left or right in a frontal view and to front or back in a
 lateral one, shows nothing but air: estimates."""
