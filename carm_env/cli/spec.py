@@ -24,6 +24,9 @@ from carm_env.sim.config import SimConfig
 from carm_env.sim.episode_setup import set_up
 from configs.schema import RunConfig
 
+FILE_OF = {"network": "weights", "surrogate": "errors", "learned": "weights"}
+"""Arguments of perceptions and policies that name a file."""
+
 
 def run_spec(config: RunConfig) -> RunSpec:
     """The episodes' common specification."""
@@ -32,8 +35,8 @@ def run_spec(config: RunConfig) -> RunSpec:
     if not 1 <= config.task.max_steps <= 100_000:
         raise CarmError(f"task.max_steps={config.task.max_steps} is out of range; want 1 to 100000")
     device_name, device_overrides = _named(config.device, "device")
-    perception, perception_args = _named(config.perception, "perception")
-    policy, policy_args = _named(config.policy, "policy")
+    perception, perception_args = _found_anywhere(*_named(config.perception, "perception"))
+    policy, policy_args = _found_anywhere(*_named(config.policy, "policy"))
     curve, xray = _named(config.xray, "xray")
     _, dose = _named(config.dose, "dose")
     target = config.task.target_mm
@@ -79,22 +82,23 @@ def checkpoints(spec: RunSpec) -> dict[str, str]:
     from carm_env.tensor_file import digest
     from perception import network, surrogate
 
-    known = {
-        "network": ("weights", network.SHIPPED),
-        "surrogate": ("errors", surrogate.SHIPPED),
-        "learned": ("weights", learned.SHIPPED),
-    }
+    shipped = {"network": network.SHIPPED, "surrogate": surrogate.SHIPPED, "learned": learned.SHIPPED}
     hashes = {}
     seen, args = spec.env_kwargs["perception"], spec.env_kwargs["perception_args"]
     for name, given in ((seen, args), (spec.policy, spec.policy_args)):
-        if name in known:
-            key, shipped = known[name]
-            file = Path(str(given.get(key) or shipped))
+        if name in FILE_OF:
+            file = Path(str(given.get(FILE_OF[name]) or shipped[name]))
             try:
                 hashes[name] = digest(file)
             except OSError as error:
                 raise CarmError(f"{file} of {name} cannot be read: {error.strerror}; want a file") from None
     return hashes
+
+
+def _found_anywhere(name: str, args: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """With the absolute path of the file that it names, so that a run can be verified from another folder."""
+    key = FILE_OF.get(name, "")
+    return name, args | ({key: str(Path(str(args[key])).absolute())} if args.get(key) else {})
 
 
 def _inputs(spec: RunSpec) -> dict[str, str]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from perception.surrogate import SHIPPED
 from tests.cli.conftest import BARE, carm
 
 
@@ -48,6 +49,16 @@ def slower(action: list[float]) -> list[float]:
 def test_it_agrees_bit_for_bit(recorded, capsys):
     assert carm("replay", recorded, "--verify") == 0
     assert "1 of 1 episodes agree bit for bit" in capsys.readouterr().out
+
+
+def test_a_run_with_a_table_beside_it_agrees_from_anywhere(tmp_path, monkeypatch, capsys):
+    shutil.copy(SHIPPED, tmp_path / "table.json")
+    monkeypatch.chdir(tmp_path)
+    seeing = ["patient=phantom:0@8", "perception=surrogate", "perception.errors=table.json"]
+    assert carm("run", *BARE[1:], *seeing, "out=run") == 0
+    monkeypatch.chdir("/")
+    assert carm("replay", tmp_path / "run", "--verify") == 0
+    assert "1 of 1 episodes agree" in capsys.readouterr().out
 
 
 def test_every_episode_of_a_run_is_checked(six, capsys):
