@@ -12,7 +12,8 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import configure
 
 from agents.rl.adapter import Sb3VecEnv
-from agents.rl.export import SeeingExtractor
+from agents.rl.export import SeeingExtractor, begin_from
+from agents.rl.nets import load_policy
 from agents.rl.practice import PracticeEnv
 from agents.rl.progress import Progress
 from agents.rl.watch import Watch
@@ -37,6 +38,7 @@ class TrainConfig:
         agent: ppo or sac. observation: ``belief`` (features of what is believed, quick) or ``image`` (the last images
             beside them, rendered in full).
         task: of the environment. out: folder of policy, progress and TensorBoard logs; a run found there goes on.
+        start: policy to begin from instead of random weights, as made by an earlier training of the same shape.
         steps: decisions in all; rate: learning rate; lanes: episodes side by side; seed: of weights and episodes.
         cohort: patients; trained on its split ``train``, evaluated on ``validation``. Coarse phantoms by default, which
             the surrogate sees as well as fine ones.
@@ -50,6 +52,7 @@ class TrainConfig:
     observation: str = "belief"
     task: str = "pelvis_to_head"
     out: str = "runs/train"
+    start: str | None = None
     steps: int = 150_000
     rate: float = 5e-4
     lanes: int = 128
@@ -106,7 +109,8 @@ def train(config: TrainConfig, command: str, tell: Callable[[int, str], None]) -
         The card.
 
     Raises:
-        CarmError: a folder of another training, a training that diverges (the best policy is kept).
+        CarmError: a folder of another training, a start that does not fit, a training that diverges (the best policy is
+            kept).
     """
     load_cohort(config.cohort).select("validation")
     env = Sb3VecEnv(config.environment("train", config.lanes, box=config.agent == "sac"))
@@ -134,9 +138,15 @@ def train(config: TrainConfig, command: str, tell: Callable[[int, str], None]) -
 
 
 def _model(config: TrainConfig, env: Sb3VecEnv, progress: Progress) -> BaseAlgorithm:
-    kind = AGENTS[config.agent]
     if progress.state is not None:
-        return kind.load(progress.state, env=env, device="cpu")
+        return AGENTS[config.agent].load(progress.state, env=env, device="cpu")
+    model = _new_model(config, env)
+    if config.start is not None:
+        begin_from(model, load_policy(Path(config.start))[0])
+    return model
+
+
+def _new_model(config: TrainConfig, env: Sb3VecEnv) -> PPO | SAC:
     image = config.observation == "image"
     how: dict[str, Any] = {
         "policy": "MultiInputPolicy" if image else "MlpPolicy", "env": env, "learning_rate": Falling(config.rate),
@@ -145,7 +155,7 @@ def _model(config: TrainConfig, env: Sb3VecEnv, progress: Progress) -> BaseAlgor
     policy: dict[str, Any] = {"net_arch": list(HIDDEN)}
     if image:
         policy |= {"features_extractor_class": SeeingExtractor}
-    if kind is PPO:
+    if config.agent == "ppo":
         steps = max(8, min(ROLLOUT, config.evaluate_every) // config.lanes)
         batch = min(1024, steps * config.lanes)
         return PPO(

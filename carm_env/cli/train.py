@@ -21,6 +21,7 @@ one decision lasts until its estimate is there. The best policy on unseen patien
   observation      belief (what is believed, spent and seen, 30 numbers) | image (the last images beside them)
   task             pelvis_to_head | pelvis_to_head_2d | landmark_reach
   out              runs/train: learned.safetensors and its card, progress.json, TensorBoard logs
+  start            policy of an earlier training to begin from
   steps            150000 decisions; rate=0.0005 lanes=128 seed=0
   cohort           phantom-320@8 (voxels of 8 mm): training patients to learn on, validation patients for evaluations
   perception       surrogate (the shipped network's errors from a table, no image needed) | any other

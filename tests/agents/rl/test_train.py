@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from agents.rl.learned import Learned
+from agents.rl.nets import load_policy
 from agents.rl.progress import CARD, POLICY, PROGRESS, STATE
 from agents.rl.train import TrainConfig, train
 from carm_env.errors import CarmError
@@ -57,6 +58,20 @@ def test_more_decisions_go_on_from_the_state(cohort, tmp_path):
     rows = json.loads((tmp_path / PROGRESS).read_text())["evaluations"]
     assert rows[-1]["decisions_done"] >= 192
     assert np.all(np.diff([row["wall_s"] for row in rows]) > 0)
+
+
+def test_a_training_begins_from_another_ones_policy(trained, cohort, tmp_path):
+    _, _, out = trained
+    card = train(config(cohort, tmp_path, start=str(out / POLICY), rate=1e-9), "carm train", quiet)
+    assert card["course"]["start"] == str(out / POLICY)
+    want, found = (load_policy(folder / POLICY)[0].state_dict() for folder in (out, tmp_path))
+    assert all(np.allclose(want[name], found[name], atol=1e-5) for name in want)
+
+
+@pytest.mark.parametrize("how", [{"agent": "sac"}, {"observation": "image", "image_pixels": 40}, {"start": "none"}])
+def test_a_policy_of_another_shape_starts_nothing(trained, cohort, tmp_path, how):
+    with pytest.raises(CarmError, match=r"cannot start|No such file"):
+        train(config(cohort, tmp_path, **{"start": str(trained[2] / POLICY), **how}), "carm train", quiet)
 
 
 def test_another_training_in_the_same_folder_is_refused(trained):
