@@ -59,7 +59,7 @@ class TrainConfig:
     seed: int = 0
     cohort: str = "phantom-320@8"
     perception: str = "surrogate"
-    unlike: float = 3.0
+    unlike: float = 1.0
     image_pixels: int = 0
     evaluate_every: int = 20_000
     episodes: int = 200
