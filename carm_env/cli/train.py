@@ -25,7 +25,7 @@ one decision lasts until its estimate is there. The best policy on unseen patien
   steps            150000 decisions; rate=0.0005 lanes=128 seed=0
   cohort           phantom-320@8 (voxels of 8 mm): training patients to learn on, validation patients for evaluations
   perception       surrogate (the shipped network's errors from a table, no image needed) | any other
-  unlike           1; 3 for bodies unlike the phantoms too: errors grow by up to this, told, and again untold (half each)
+  unlike           1; 3 for bodies unlike the phantoms too: errors grow by up to this, told, then untold (half each)
   image_pixels     of frames; 0: 16 with observation=belief, 64 with observation=image
   evaluate_every   20000 decisions; episodes=200 in each evaluation
 
