@@ -127,7 +127,7 @@ class Scripted(Laned):
         """Action [A] after ``sense``."""
         plan = self._retreat(memory) or (Plan(view.position[:3]) if memory.give_up else self.decide(view, memory))
         if memory.give_up:
-            plan = Plan(view.position[:3], deploy=view.deployed)
+            plan = self._last(view, memory)
         plan = replace(plan, goal_mm=self.reachable(plan.goal_mm))
         memory.goal_mm = plan.goal_mm
         return self._action(plan, view, memory)
@@ -161,6 +161,14 @@ class Scripted(Laned):
             return None
         memory.retreat -= 1
         return Plan(memory.retreat_mm)
+
+    def _last(self, view: View, memory: Memory) -> Plan:
+        """Nothing moves any more but plane B, unless it is in: it parks, or turns back where it touches something."""
+        if memory.inside is None:
+            memory.inside = view.deployed
+        elif view.contact and view.position[DEPLOY] > 0.0:
+            memory.inside = not memory.inside
+        return Plan(view.position[:3], deploy=memory.inside)
 
     def _action(self, plan: Plan, view: View, memory: Memory) -> Action:
         layout, planes = (PLANAR, 1) if view.planar else (FULL, 2)

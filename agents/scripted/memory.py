@@ -28,7 +28,7 @@ class Memory:
         age_s, elapsed_s: of the last observation; goal_mm: isocentre goal of the last plan.
         contacts: so far; tilted: plane B keeps off the shoulders; driving: the table moved in the last step.
         retreat: steps of backing off left, towards ``retreat_mm``.
-        give_up: stay in place and expose no more.
+        give_up: stay in place and expose no more; inside: whether plane B then stays in, or parks.
         looked_mm: isocentre of the last exposure, [3].
         stop_mm, lost: of the search: the next stop, and looks that led no further.
         closing: the final approach has begun.
@@ -50,6 +50,7 @@ class Memory:
     retreat: int = 0
     retreat_mm: F64 | None = None
     give_up: bool = False
+    inside: bool | None = None
     looked_mm: F64 | None = None
     stop_mm: F64 | None = None
     lost: int = 0

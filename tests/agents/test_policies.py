@@ -110,6 +110,19 @@ def test_a_contact_is_backed_off_from_without_exposing_and_too_many_end_the_driv
     assert np.abs(action[:7]).max() == 0.0
 
 
+def test_after_giving_up_plane_b_turns_back_where_it_touches_and_stays_there():
+    policy, stuck = made("oracle"), dict(encoders=[0, -200, -200, 0, 0, 90, 0, 88], plane_b=[0, 0])
+    _, state = policy.predict(observation(**stuck))
+    for contact in range(1, 6):
+        action, state = policy.predict(observation(**stuck, contact=[1], elapsed_s=[contact / 7.5]), state)
+        assert state[0].give_up == (contact >= 4)
+        assert decode(action[None], False, FULL_MM).deploy.all() == (contact == 5)
+    for later in range(20):
+        action, state = policy.predict(observation(**stuck, elapsed_s=[1.0 + later / 7.5]), state)
+        assert decode(action[None], False, FULL_MM).deploy.all()
+        assert np.abs(action[:7]).max() == 0.0
+
+
 def test_a_contact_while_plane_b_swings_in_only_parks_it_and_the_next_try_is_tilted():
     policy, standing = made("oracle"), dict(encoders=[0, -200, -200, 0, 0, 90, 0, 80], plane_b=[0, 0])
     _, state = policy.predict(observation(**standing))
