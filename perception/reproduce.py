@@ -50,7 +50,7 @@ class Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    "quick": Preset("phantom-120", 40.0, 8, 10.0, 64, 400, 200, 200),
+    "quick": Preset("phantom-120", 40.0, 8, 10.0, 64, 1000, 250, 200),
     "tiny": Preset("phantom-9", 120.0, 1, 10.0, 64, 2, 2, 2),
 }
 """``quick``: the paper's views are centred by hand on the landmark that is their label, so they lie closer to it than
